@@ -1,0 +1,1 @@
+"""What a host can say: one file a fact, its frozen dataclass and its collector."""

@@ -1,0 +1,33 @@
+"""What a diagnostic says: a code, how bad it is, what it is about, and the values behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+Severity = Literal["error", "warning", "info"]
+Symptom = Literal["empty", "garbage", "cut", "hang", "slow", "refused", "crashed", "lost", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """The base of all findings: one subclass for each code, its fields the values of its sentences.
+
+    ``subject`` names what is wrong as the service sees it (a path, a setting). ``symptom`` is what a
+    caller of the service sees because of it, "none" where that is open. Sentences come from the
+    catalogues in ``locale``, by code: ``{field}`` in them is filled from the fields.
+    """
+
+    code: ClassVar[str]
+    severity: ClassVar[Severity] = "error"
+    symptom: ClassVar[Symptom] = "none"
+
+    subject: str
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """The fields apart from the subject, as JSON-able values."""
+        values = dataclasses.asdict(self)
+        del values["subject"]
+        return values

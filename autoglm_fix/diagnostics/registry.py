@@ -1,0 +1,84 @@
+"""How a function becomes a diagnostic: its signature says which facts and options it takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+from .finding import Finding
+
+Diagnose = Callable[..., Iterator[Finding]]
+D = TypeVar("D", bound=Diagnose)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a diagnostic or fix, as playbooks write it (``from``, not ``from_``)."""
+
+    name: str
+    type: Any
+    default: Any
+    parameter: str
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a diagnostic's or fix's parameters ask for, in order."""
+
+    facts: Mapping[str, type]
+    options: Mapping[str, Option]
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A named pure function from facts to findings.
+
+    ``deeper`` holds the option values of a second, slower look (``{"deep": True}``), empty where
+    there is none.
+    """
+
+    name: str
+    function: Diagnose
+    signature: Signature
+    summary: str
+    deeper: Mapping[str, Any] = field(default_factory=dict)
+
+
+DIAGNOSTICS: dict[str, Diagnostic] = {}
+
+
+def diagnostic(*, deeper: Mapping[str, Any] | None = None) -> Callable[[D], D]:
+    """Register a function as the diagnostic of its name.
+
+    Positional parameters are facts, by type; keyword-only ones are options with defaults. The first
+    line of the docstring states the healthy state.
+    """
+
+    def register(function: D) -> D:
+        name = function.__name__
+        DIAGNOSTICS[name] = Diagnostic(name, function, read_signature(function), first_line(function), deeper or {})
+        return function
+
+    return register
+
+
+def read_signature(function: Callable[..., Any], *, skip: int = 0) -> Signature:
+    """The facts and options that a function's parameters name; the first ``skip`` are neither."""
+    hints = get_type_hints(function)
+    facts: dict[str, type] = {}
+    options: dict[str, Option] = {}
+    for parameter in list(inspect.signature(function).parameters.values())[skip:]:
+        hint = hints[parameter.name]
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            option = Option(parameter.name.rstrip("_"), hint, parameter.default, parameter.name)
+            options[option.name] = option
+        else:
+            facts[parameter.name] = hint
+    return Signature(facts, options)
+
+
+def first_line(function: Callable[..., Any]) -> str:
+    """The sentence that ``docs`` and reports print."""
+    return (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
