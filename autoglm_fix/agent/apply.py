@@ -1,0 +1,121 @@
+"""The verbs that change a host: preview, apply, recover and undo, all over one journal."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Any
+
+from .changes import CannotChange, Change, from_wire
+from .changes.keep import Inverse, keep, missing_parents, put_back, replace
+from .collect import plain
+from .context import Context
+from .state import Journal, State
+
+
+def preview(ctx: Context, state: State, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each change: its diff, and why it could not be made. Writes nothing."""
+    return [plain(from_wire(wire).preview(ctx)) for wire in changes]
+
+
+def apply(ctx: Context, state: State, run: str, step: str, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Make the changes in order; stop at the first that fails.
+
+    Returns one entry a change: ``{"made": True}``, ``{"made": False, "problem", "hint"}``, and
+    nothing for those never begun. Each is in the journal before it happens.
+    """
+    journal = Journal(state, run)
+    results: list[dict[str, Any]] = []
+    for wire in changes:
+        number = len(journal.entries())
+        try:
+            _make(ctx, journal, number, step, wire)
+        except (CannotChange, OSError) as err:
+            results.append({"made": False, "problem": str(err), "hint": getattr(err, "hint", "")})
+            return results
+        results.append({"made": True})
+    return results
+
+
+def _make(ctx: Context, journal: Journal, number: int, step: str, wire: dict[str, Any]) -> None:
+    change: Change = from_wire(wire)
+    made = missing_parents(change.path)
+    folder, name = os.path.split(change.path)
+    staged = os.path.join(folder, ".%s.autoglm-fix-new" % name)
+    os.makedirs(journal.folder, mode=0o700, exist_ok=True)
+    inverse = Inverse(change.path, staged, keep(change.path, journal.folder, str(number)), made)
+    journal.append({"intent": number, "step": step, "change": wire, "inverse": plain(inverse)})
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if os.path.lexists(staged):
+            os.unlink(staged)
+        change.stage(ctx, staged)
+        replace(inverse)
+    except (CannotChange, OSError):
+        put_back(inverse)
+        journal.append({"outcome": number, "result": "failed"})
+        raise
+    journal.append({"outcome": number, "result": "made", "now": fingerprint(change.path)})
+
+
+def recover(ctx: Context, state: State) -> list[str]:
+    """Put back every change whose making was cut off. Returns the paths."""
+    reverted = []
+    for run in state.runs():
+        journal = Journal(state, run)
+        intents, outcomes = _by_number(journal)
+        for number in sorted(set(intents) - set(outcomes), reverse=True):
+            inverse = Inverse(**intents[number]["inverse"])
+            put_back(inverse)
+            journal.append({"outcome": number, "result": "reverted"})
+            reverted.append(inverse.path)
+    return reverted
+
+
+def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> list[dict[str, Any]]:
+    """Bring back what a run changed here, newest first.
+
+    Returns an entry a change: ``path``, ``state`` (``restored``, ``would-restore``, ``refused``) and
+    ``problem``. Where one path was edited since, nothing at all is touched unless ``force``.
+    """
+    journal = Journal(state, run)
+    intents, outcomes = _by_number(journal)
+    made = [number for number in sorted(intents, reverse=True) if outcomes.get(number, {}).get("result") == "made"]
+    report = []
+    # A path that the run changed twice is compared with what the last change left there.
+    compared = set()
+    for number in made:
+        inverse = Inverse(**intents[number]["inverse"])
+        edited = inverse.path not in compared and fingerprint(inverse.path) != outcomes[number]["now"]
+        compared.add(inverse.path)
+        problem = "%s was edited since" % inverse.path if edited else None
+        report.append({"path": inverse.path, "state": "would-restore", "problem": problem})
+    refused = any(entry["problem"] for entry in report) and not force
+    if dry_run or refused:
+        return [{**entry, "state": "refused"} for entry in report] if refused else report
+    for number, entry in zip(made, report):
+        put_back(Inverse(**intents[number]["inverse"]))
+        journal.append({"outcome": number, "result": "undone"})
+        entry["state"] = "restored"
+    return report
+
+
+def _by_number(journal: Journal) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
+    intents, outcomes = {}, {}
+    for entry in journal.entries():
+        if "intent" in entry:
+            intents[entry["intent"]] = entry
+        else:
+            outcomes[entry["outcome"]] = entry
+    return intents, outcomes
+
+
+def fingerprint(path: str) -> list[Any]:
+    """What tells an edited path from one that is as we left it, without reading gigabytes."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return ["absent"]
+    if stat.S_ISLNK(found.st_mode):
+        return ["link", os.readlink(path)]
+    return ["file", found.st_ino, found.st_size, found.st_mtime_ns]

@@ -1,0 +1,59 @@
+"""The wire: each frame is a 4-byte big-endian length and that many bytes of deflated JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from typing import Any, Iterator
+
+_LENGTH = 4
+MAX_FRAME = 64 * 1024 * 1024
+
+
+class BrokenFrame(Exception):
+    """Bytes that are no frame: something else wrote on the channel."""
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    """One message as a frame."""
+    body = zlib.compress(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 1)
+    return len(body).to_bytes(_LENGTH, "big") + body
+
+
+def unpack(body: bytes) -> dict[str, Any]:
+    """The message in a frame's body."""
+    try:
+        message = json.loads(zlib.decompress(body).decode("utf-8"))
+    except (zlib.error, ValueError) as err:
+        raise BrokenFrame("a frame that cannot be read: %r" % body[:80]) from err
+    if not isinstance(message, dict):
+        raise BrokenFrame("a frame that holds no message: %r" % body[:80])
+    return message
+
+
+class Frames:
+    """Cuts a stream of bytes into the bodies of whole frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Add bytes; yield the body of each frame that is complete now."""
+        self._buffer += data
+        while len(self._buffer) >= _LENGTH:
+            size = int.from_bytes(self._buffer[:_LENGTH], "big")
+            if size > MAX_FRAME:
+                raise BrokenFrame("a frame of %d bytes: %r" % (size, bytes(self._buffer[:80])))
+            if len(self._buffer) < _LENGTH + size:
+                return
+            body = bytes(self._buffer[_LENGTH : _LENGTH + size])
+            del self._buffer[: _LENGTH + size]
+            yield body
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write every byte to a file descriptor."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]

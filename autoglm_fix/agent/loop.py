@@ -1,0 +1,217 @@
+"""The agent's one process: it reads requests, forks a child for each, and relays what they say.
+
+A child can be abandoned: a read that blocks for ever (a wedged driver, a dead mount) costs that one
+request, whose deadline answers for it. The parent never touches a service's file itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import selectors
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from .context import Context
+from .frames import Frames, pack, unpack, write_all
+from .memory import MemoryImporter
+from .service import ServiceSpec
+from .state import State
+from .unknown import CannotTell
+from .view import View
+
+_VERBS = {
+    "hello": ("hello", "hello"),
+    "collect": ("collect", "collect"),
+    "preview": ("apply", "preview"),
+    "recover": ("apply", "recover"),
+    "apply": ("apply", "apply"),
+    "undo": ("apply", "undo"),
+    "prove": ("proof", "prove"),
+}
+_TICK_S = 0.5
+
+
+@dataclass
+class _Child:
+    """One request at work. ``finishes``: it is left to end by itself when the channel closes."""
+
+    id: int
+    pid: int
+    pipe: int
+    deadline: float
+    idle_s: float
+    finishes: bool
+    heard: float
+    frames: Frames = field(default_factory=Frames)
+    answered: bool = False
+
+
+class Agent:
+    """Serves requests from one channel until it ends."""
+
+    def __init__(self, importer: MemoryImporter, source: int, sink: int) -> None:
+        self._importer = importer
+        self._source = source
+        self._sink = sink
+        self._selector = selectors.DefaultSelector()
+        self._children: dict[int, _Child] = {}
+        self._state = State("")
+
+    def serve(self) -> None:
+        """Run until the channel ends, then end every process that this one started."""
+        frames = Frames()
+        self._selector.register(self._source, selectors.EVENT_READ, None)
+        try:
+            while True:
+                for key, _ in self._selector.select(_TICK_S):
+                    if key.data is not None:
+                        self._hear(key.data)
+                        continue
+                    data = os.read(self._source, 65536)
+                    if not data:
+                        return
+                    for body in frames.feed(data):
+                        self._handle(unpack(body))
+                self._check_deadlines()
+        finally:
+            for child in self._children.values():
+                if not child.finishes:
+                    _kill(child.pid)
+
+    def _say(self, message: dict[str, Any]) -> None:
+        write_all(self._sink, pack(message))
+
+    def _handle(self, request: dict[str, Any]) -> None:
+        number, verb = request["id"], request["verb"]
+        if verb == "load":
+            self._importer.add(request["sources"])
+        elif verb == "cancel":
+            for child in list(self._children.values()):
+                if child.id == request["of"]:
+                    self._end(child, "cancelled", "it was cancelled")
+        elif verb == "lock":
+            self._state = State(request["state_dir"])
+            self._say({"id": number, "result": self._state.lock(request["run"], request["who"])})
+        else:
+            try:
+                self._start(number, request)
+            except Exception:
+                self._say({"id": number, "error": _crash()})
+
+    def _start(self, number: int, request: dict[str, Any]) -> None:
+        # Imported here, once, rather than in every child.
+        for name in request.get("imports", ()):
+            importlib.import_module(name)
+        module, function = _VERBS[request["verb"]]
+        work = getattr(importlib.import_module("." + module, __package__), function)
+        source, sink = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(source)
+            _work(work, request, sink, self._state)
+        os.close(sink)
+        now = time.monotonic()
+        child = _Child(
+            id=number,
+            pid=pid,
+            pipe=source,
+            deadline=now + request.get("deadline_s", 120.0),
+            idle_s=request.get("idle_s", float("inf")),
+            finishes=request.get("finishes", False),
+            heard=now,
+        )
+        self._children[pid] = child
+        self._selector.register(source, selectors.EVENT_READ, child)
+
+    def _hear(self, child: _Child) -> None:
+        data = os.read(child.pipe, 65536)
+        child.heard = time.monotonic()
+        for body in child.frames.feed(data):
+            message = unpack(body)
+            child.answered = child.answered or "event" not in message
+            self._say({**message, "id": child.id})
+        if not data:
+            self._forget(child)
+            _pid, status = os.waitpid(child.pid, 0)
+            if not child.answered:
+                self._say({"id": child.id, "error": {"kind": "died", "message": _ending(status)}})
+
+    def _check_deadlines(self) -> None:
+        now = time.monotonic()
+        for child in list(self._children.values()):
+            if now > child.deadline:
+                self._end(child, "deadline", "it did not end within its time")
+            elif now - child.heard > child.idle_s:
+                self._end(child, "stalled", "no progress for %d s" % child.idle_s)
+
+    def _end(self, child: _Child, kind: str, message: str) -> None:
+        _kill(child.pid)
+        self._forget(child)
+        if not child.answered:
+            self._say({"id": child.id, "error": {"kind": kind, "message": message}})
+
+    def _forget(self, child: _Child) -> None:
+        self._selector.unregister(child.pipe)
+        os.close(child.pipe)
+        del self._children[child.pid]
+
+
+def _work(work: Any, request: dict[str, Any], sink: int, state: State) -> None:
+    """The child's whole life; it never returns."""
+    try:
+        os.setsid()
+        quiet = os.open(os.devnull, os.O_RDWR)
+        os.dup2(quiet, 0)
+
+        def say(message: dict[str, Any]) -> None:
+            write_all(sink, pack(message))
+
+        context = Context(
+            service=ServiceSpec(**request.get("service", {})),
+            view=View(**request.get("view", {})),
+            emit=say,
+        )
+        try:
+            say({"result": work(context, state, **request.get("arguments", {}))})
+        except CannotTell as err:
+            say({"error": {"kind": "unknown", "message": str(err)}})
+        except Exception:
+            say({"error": _crash()})
+    finally:
+        os._exit(0)
+
+
+def _crash() -> dict[str, Any]:
+    lines = traceback.format_exc().splitlines()
+    return {"kind": "crash", "message": lines[-1], "tail": lines[-30:]}
+
+
+def _ending(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return "its process was ended by %s" % signal.Signals(os.WTERMSIG(status)).name
+    return "its process ended without an answer"
+
+
+def _kill(pid: int) -> None:
+    """End a child and the processes it started; one stuck in the kernel is left behind."""
+    for ending in (lambda: os.killpg(pid, signal.SIGKILL), lambda: os.kill(pid, signal.SIGKILL)):
+        try:
+            ending()
+        except OSError:
+            continue
+    os.waitpid(pid, os.WNOHANG)
+
+
+def main(importer: MemoryImporter) -> None:
+    """Take over stdin and stdout: what libraries print goes to stderr, never into the channel."""
+    sink = os.dup(1)
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Agent(importer, 0, sink).serve()
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,49 @@
+"""Importing modules from memory: nothing of ours is written to a host.
+
+The bootstrap executes this module first, with ``SOURCES`` set to the sources that followed it on the
+channel; the service's own Python is started the same way.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import sys
+from types import CodeType
+
+
+class MemoryImporter(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
+    """Finds and loads the modules whose sources it was given, before any installed copy of them.
+
+    A package's source goes by the name ``package.__init__``.
+    """
+
+    def __init__(self, sources: dict[str, str]) -> None:
+        self.sources = dict(sources)
+
+    def add(self, sources: dict[str, str]) -> None:
+        """Take further modules. One that is already imported stays as it is."""
+        self.sources.update(sources)
+
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in self.sources and not self.is_package(fullname):
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=self.is_package(fullname))
+
+    def is_package(self, fullname: str) -> bool:
+        return fullname + ".__init__" in self.sources
+
+    def get_source(self, fullname: str) -> str:
+        return self.sources[fullname + ".__init__" if self.is_package(fullname) else fullname]
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self.get_source(fullname), fullname.replace(".", "/") + ".py", "exec", dont_inherit=True)
+
+
+def install(sources: dict[str, str]) -> MemoryImporter:
+    """Put an importer for these sources before all others."""
+    importer = MemoryImporter(sources)
+    sys.meta_path.insert(0, importer)
+    return importer

@@ -1,0 +1,150 @@
+"""Speaking to an agent: requests go out together, replies come back as they are ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoglm_fix.agent.frames import BrokenFrame, Frames, pack, unpack
+
+from .bundle import boot_frame, sources
+from .channel import Channel, ChannelClosed
+
+# How much longer than the agent the controller waits, before it gives the host up.
+_GRACE_S = 10.0
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class AgentError:
+    """A request that has no result.
+
+    ``kind``: ``unknown`` (could not tell), ``deadline``, ``stalled``, ``cancelled``, ``died``,
+    ``crash`` (a bug of ours; ``tail`` holds the traceback).
+    """
+
+    kind: str
+    message: str
+    tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One piece of work for the agent.
+
+    ``modules`` are those of the agent that it needs beside the verb's own; ``idle_s`` ends it when
+    it says nothing for so long; ``finishes``: it goes on to its end if contact is lost.
+    """
+
+    verb: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    service: Mapping[str, Any] = field(default_factory=dict)
+    view: Mapping[str, Any] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
+    deadline_s: float = 120.0
+    idle_s: float | None = None
+    finishes: bool = False
+
+
+Reply = Any
+_Heard = Callable[[int, Mapping[str, Any]], None]
+
+
+class Agent:
+    """A started agent on one host. Every method may raise ChannelClosed."""
+
+    def __init__(self, channel: Channel, modules: Iterable[str] = ()) -> None:
+        """Send it its code; nothing is waited for."""
+        self._channel = channel
+        self._frames = Frames()
+        self._next = 0
+        frame, self._sent = boot_frame(modules)
+        channel.write(frame)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def ask(self, request: Request, heard: _Heard | None = None) -> Reply | AgentError:
+        """One request's result."""
+        return self.ask_all([request], heard)[0]
+
+    def ask_all(self, requests: Sequence[Request], heard: _Heard | None = None) -> list[Reply | AgentError]:
+        """The results of requests that run side by side, in their order.
+
+        ``heard`` is called with the index of the request and each event (progress, log line).
+        """
+        first = self._next
+        self._next += len(requests)
+        self._load([module for request in requests for module in request.modules])
+        self._channel.write(b"".join(pack(_wire(first + n, request)) for n, request in enumerate(requests)))
+        replies: dict[int, Reply | AgentError] = {}
+        latest = time.monotonic() + max((request.deadline_s for request in requests), default=0.0) + _GRACE_S
+        try:
+            while len(replies) < len(requests):
+                if time.monotonic() > latest:
+                    raise ChannelClosed("no answer within the deadline: the connection is frozen")
+                for body in self._frames.feed(self._channel.read(_POLL_S)):
+                    message = unpack(body)
+                    index = message["id"] - first
+                    if index < 0:
+                        continue
+                    if "event" not in message:
+                        replies[index] = _reply(message)
+                    elif heard is not None:
+                        heard(index, message)
+        except BrokenFrame as err:
+            raise ChannelClosed(f"something else wrote on the channel: {err}") from err
+        return [replies[n] for n in range(len(requests))]
+
+    def lock(self, state_dir: str, run: str, who: str) -> dict[str, Any]:
+        """Take the host's lock until this agent ends; see ``State.lock``."""
+        number = self._next
+        self._next += 1
+        self._load(("autoglm_fix.agent.state",))
+        self._channel.write(pack({"id": number, "verb": "lock", "state_dir": state_dir, "run": run, "who": who}))
+        latest = time.monotonic() + _GRACE_S
+        while time.monotonic() < latest:
+            for body in self._frames.feed(self._channel.read(_POLL_S)):
+                message = unpack(body)
+                if message["id"] == number:
+                    result: dict[str, Any] = message["result"]
+                    return result
+        raise ChannelClosed("no answer within the deadline: the connection is frozen")
+
+    def cancel(self) -> None:
+        """End whatever this agent is doing for us."""
+        for number in range(self._next):
+            self._channel.write(pack({"id": 0, "verb": "cancel", "of": number}))
+
+    def _load(self, modules: Iterable[str]) -> None:
+        wanted = [module for module in modules if module not in self._sent]
+        if not wanted:
+            return
+        more = {name: text for name, text in sources(wanted).items() if name not in self._sent}
+        self._sent |= set(wanted) | more.keys()
+        self._channel.write(pack({"id": 0, "verb": "load", "sources": more}))
+
+
+def _wire(number: int, request: Request) -> dict[str, Any]:
+    wire = {
+        "id": number,
+        "verb": request.verb,
+        "imports": list(request.modules),
+        "arguments": dict(request.arguments),
+        "service": dict(request.service),
+        "view": dict(request.view),
+        "deadline_s": request.deadline_s,
+        "finishes": request.finishes,
+    }
+    if request.idle_s is not None:
+        wire["idle_s"] = request.idle_s
+    return wire
+
+
+def _reply(message: Mapping[str, Any]) -> Reply | AgentError:
+    if "error" in message:
+        error = message["error"]
+        return AgentError(error["kind"], error["message"], tuple(error.get("tail", ())))
+    return message["result"]

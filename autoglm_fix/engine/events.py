@@ -1,0 +1,140 @@
+"""The one way out of the engine: typed events in the order they happen. Every output is a listener."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autoglm_fix.proof import Proof
+
+from .results import ChangeRecord, Fault, HostResult, RunResult, StepResult
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The playbook is valid, the hosts are chosen; nothing has been contacted yet."""
+
+    run: str
+    playbook: str
+    hosts: tuple[str, ...]
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class HostStarted:
+    """A connection is being made."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class Doing:
+    """A host entered another part of its walk: ``look``, ``apply``, ``check`` or ``prove``."""
+
+    host: str
+    phase: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long piece of work on a host is, in ``unit`` (``bytes``, ``tokens``, ...)."""
+
+    host: str
+    what: str
+    done: int
+    total: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line that a host said while it worked."""
+
+    host: str
+    line: str
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """What would be done on one host: its steps as they were looked at, with their changes."""
+
+    host: str
+    steps: tuple[StepResult, ...]
+
+    @property
+    def changes(self) -> int:
+        return sum(len(step.changes) for step in self.steps)
+
+
+@dataclass(frozen=True)
+class PlansReady:
+    """All hosts have been looked at. ``deeper`` marks the plan of a second, deeper look."""
+
+    plans: tuple[HostPlan, ...]
+    deeper: bool = False
+
+
+@dataclass(frozen=True)
+class ChangeMade:
+    """A change was made, or failed (``problem``)."""
+
+    host: str
+    step: str
+    change: ChangeRecord
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A step has its final status on a host."""
+
+    host: str
+    step: StepResult
+
+
+@dataclass(frozen=True)
+class ProofDone:
+    """A service was asked to generate."""
+
+    host: str
+    play: str
+    proof: Proof
+
+
+@dataclass(frozen=True)
+class HostLost:
+    """A host could not be reached, or contact with it was lost."""
+
+    host: str
+    error: Fault
+
+
+@dataclass(frozen=True)
+class HostDone:
+    """A host's walk has ended."""
+
+    host: HostResult
+
+
+@dataclass(frozen=True)
+class RunDone:
+    """The end: everything is known."""
+
+    result: RunResult
+
+
+Event = (
+    RunStarted
+    | HostStarted
+    | Doing
+    | Progress
+    | LogLine
+    | PlansReady
+    | ChangeMade
+    | StepDone
+    | ProofDone
+    | HostLost
+    | HostDone
+    | RunDone
+)
+Listener = Callable[[Event], None]

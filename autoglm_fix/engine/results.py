@@ -1,0 +1,175 @@
+"""What a run says of steps, hosts and itself. Statuses are ordered worst first, and the worst wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from autoglm_fix.diagnostics import Finding
+from autoglm_fix.fixes import Declined
+from autoglm_fix.proof import Proof
+
+
+class StepStatus(str, Enum):
+    """How one step ended for one service."""
+
+    FAILED = "failed"
+    AMBIGUOUS = "ambiguous"
+    UNFIXED = "unfixed"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    FIXED = "fixed"
+    HEALTHY = "healthy"
+    SKIPPED = "skipped"
+
+
+class HostStatus(str, Enum):
+    """How one host, or one service of it, ended."""
+
+    FAILED = "failed"
+    AMBIGUOUS = "ambiguous"
+    UNFIXED = "unfixed"
+    UNREACHABLE = "unreachable"
+    UNPROVED = "unproved"
+    UNKNOWN = "unknown"
+    INTERRUPTED = "interrupted"
+    UNTOUCHED = "untouched"
+    NO_SERVICE = "no-service"
+    PENDING = "pending"
+    VERIFIED = "verified"
+    CLEAN = "clean"
+
+
+_STEP_ORDER = list(StepStatus)
+_HOST_ORDER = list(HostStatus)
+
+
+def worst_step(statuses: Iterable[StepStatus]) -> StepStatus:
+    """The worst of some statuses; ``skipped`` where there are none."""
+    return min(statuses, key=_STEP_ORDER.index, default=StepStatus.SKIPPED)
+
+
+def worst_host(statuses: Iterable[HostStatus]) -> HostStatus:
+    """The worst of some statuses; ``clean`` where there are none."""
+    return min(statuses, key=_HOST_ORDER.index, default=HostStatus.CLEAN)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An error of a step or host: a code with its values, and the last lines of what was said."""
+
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeRecord:
+    """One change as reports show it. ``problem`` is why it could not be made, or was not."""
+
+    kind: str
+    target: str
+    risk: str
+    undo: str
+    summary: str
+    diff: str
+    problem: str | None = None
+    made: bool = False
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One step for one service. ``findings`` are those of the first look, before any change."""
+
+    play: str
+    name: str
+    service: str
+    diagnostic: str
+    status: StepStatus
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[ChangeRecord, ...] = ()
+    declined: tuple[Declined, ...] = ()
+    remaining: tuple[Finding, ...] = ()
+    provisional: str | None = None
+    items: tuple[StepResult, ...] = ()
+    error: Fault | None = None
+    ignored: bool = False
+    no_log: bool = False
+    tags: tuple[str, ...] = ()
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ServiceResult:
+    """One service: its status, what a caller saw of it before, and the code of the first cause."""
+
+    status: HostStatus
+    symptom: str = "none"
+    cause: str | None = None
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What became of a host's changes after a failure: ``restored``, ``refused`` or ``partial``."""
+
+    status: str
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """One host at the end of a run."""
+
+    name: str
+    status: HostStatus
+    services: Mapping[str, ServiceResult] = field(default_factory=dict)
+    steps: tuple[StepResult, ...] = ()
+    proof: tuple[tuple[str, Proof], ...] = ()
+    error: Fault | None = None
+    rollback: Rollback | None = None
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The whole run: what ``--format json`` prints as one document."""
+
+    run: str
+    playbook: str
+    dry_run: bool
+    exit_code: int
+    duration_s: float
+    hosts: Mapping[str, HostResult]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Hosts by status, worst first."""
+        found = [host.status for host in self.hosts.values()]
+        return {status.value: found.count(status) for status in _HOST_ORDER if status in found}
+
+
+_EXIT_2 = {
+    HostStatus.FAILED,
+    HostStatus.AMBIGUOUS,
+    HostStatus.UNFIXED,
+    HostStatus.UNPROVED,
+    HostStatus.UNKNOWN,
+    HostStatus.UNTOUCHED,
+}
+
+
+def exit_code(statuses: Iterable[HostStatus], *, interrupted: bool, exit_on_pending: bool) -> int:
+    """The process's exit code for these hosts (README, "Exit codes"): the first that applies."""
+    found = set(statuses)
+    if interrupted:
+        return 130
+    if found <= {HostStatus.NO_SERVICE}:
+        return 4
+    if found & _EXIT_2:
+        return 2
+    if HostStatus.UNREACHABLE in found:
+        return 3
+    if exit_on_pending and HostStatus.PENDING in found:
+        return 5
+    return 0
