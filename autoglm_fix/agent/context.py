@@ -20,7 +20,8 @@ class Fact(Protocol):
     ``collect(ctx, *, option=default, ...)`` reads the host and writes nothing. Its keyword-only
     parameters are filled from the step's options of the same name (``from_`` from ``from``).
     Fields hold JSON-able values, other such dataclasses, lists and dicts of them (never tuples as
-    dict keys, never bytes). It raises ``CannotTell`` where it cannot answer at all.
+    dict keys, never bytes). An attribute ``reads`` lists the host paths that it rests on: a pending
+    change of one makes later steps provisional. It raises ``CannotTell`` where it cannot answer at all.
     """
 
     collect: ClassVar[Callable[..., Any]]

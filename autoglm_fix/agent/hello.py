@@ -11,7 +11,7 @@ from .state import State
 
 
 def hello(ctx: Context, state: State) -> dict[str, Any]:
-    """Identity of the host: ``machine`` is its machine id, empty where it has none."""
+    """Identity of the host: ``machine`` is its machine id, empty where it has none; ``pid`` the agent's."""
     machine = ""
     try:
         with open("/etc/machine-id", encoding="ascii") as source:
@@ -22,5 +22,6 @@ def hello(ctx: Context, state: State) -> dict[str, Any]:
         "hostname": platform.node(),
         "machine": machine,
         "python": platform.python_version(),
+        "pid": os.getppid(),
         "uid": os.geteuid(),
     }

@@ -94,8 +94,9 @@ class Agent:
             for child in list(self._children.values()):
                 if child.id == request["of"]:
                     self._end(child, "cancelled", "it was cancelled")
-        elif verb == "lock":
+        elif verb == "state":
             self._state = State(request["state_dir"])
+        elif verb == "lock":
             self._say({"id": number, "result": self._state.lock(request["run"], request["who"])})
         else:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,34 +56,45 @@ _Heard = Callable[[int, Mapping[str, Any]], None]
 class Agent:
     """A started agent on one host. Every method may raise ChannelClosed."""
 
-    def __init__(self, channel: Channel, modules: Iterable[str] = ()) -> None:
-        """Send it its code; nothing is waited for."""
+    def __init__(self, channel: Channel, state_dir: str = "", stop: threading.Event | None = None) -> None:
+        """Send it its code; nothing is waited for. ``stop`` cancels what it is doing, once set.
+
+        ``state_dir`` is where the host keeps its journal, empty for its own default.
+        """
         self._channel = channel
+        self._stop = stop or threading.Event()
         self._frames = Frames()
         self._next = 0
-        frame, self._sent = boot_frame(modules)
-        channel.write(frame)
+        frame, self._sent = boot_frame(())
+        self._write(frame + pack({"id": 0, "verb": "state", "state_dir": state_dir}))
 
     def close(self) -> None:
         self._channel.close()
 
-    def ask(self, request: Request, heard: _Heard | None = None) -> Reply | AgentError:
+    def ask(self, request: Request, heard: _Heard | None = None, *, stoppable: bool = True) -> Reply | AgentError:
         """One request's result."""
-        return self.ask_all([request], heard)[0]
+        return self.ask_all([request], heard, stoppable=stoppable)[0]
 
-    def ask_all(self, requests: Sequence[Request], heard: _Heard | None = None) -> list[Reply | AgentError]:
+    def ask_all(
+        self, requests: Sequence[Request], heard: _Heard | None = None, *, stoppable: bool = True
+    ) -> list[Reply | AgentError]:
         """The results of requests that run side by side, in their order.
 
-        ``heard`` is called with the index of the request and each event (progress, log line).
+        ``heard`` is called with the index of the request and each event (progress, log line). What
+        puts things back after a Ctrl-C is not ``stoppable``.
         """
         first = self._next
         self._next += len(requests)
         self._load([module for request in requests for module in request.modules])
-        self._channel.write(b"".join(pack(_wire(first + n, request)) for n, request in enumerate(requests)))
+        self._write(b"".join(pack(_wire(first + n, request)) for n, request in enumerate(requests)))
         replies: dict[int, Reply | AgentError] = {}
         latest = time.monotonic() + max((request.deadline_s for request in requests), default=0.0) + _GRACE_S
+        cancelled = not stoppable
         try:
             while len(replies) < len(requests):
+                if self._stop.is_set() and not cancelled:
+                    cancelled = True
+                    self._cancel(range(first, self._next))
                 if time.monotonic() > latest:
                     raise ChannelClosed("no answer within the deadline: the connection is frozen")
                 for body in self._frames.feed(self._channel.read(_POLL_S)):
@@ -95,15 +107,18 @@ class Agent:
                     elif heard is not None:
                         heard(index, message)
         except BrokenFrame as err:
+            self._channel.close()
             raise ChannelClosed(f"something else wrote on the channel: {err}") from err
+        except ChannelClosed:
+            self._channel.close()
+            raise
         return [replies[n] for n in range(len(requests))]
 
-    def lock(self, state_dir: str, run: str, who: str) -> dict[str, Any]:
+    def lock(self, run: str, who: str) -> dict[str, Any]:
         """Take the host's lock until this agent ends; see ``State.lock``."""
         number = self._next
         self._next += 1
-        self._load(("autoglm_fix.agent.state",))
-        self._channel.write(pack({"id": number, "verb": "lock", "state_dir": state_dir, "run": run, "who": who}))
+        self._write(pack({"id": number, "verb": "lock", "run": run, "who": who}))
         latest = time.monotonic() + _GRACE_S
         while time.monotonic() < latest:
             for body in self._frames.feed(self._channel.read(_POLL_S)):
@@ -113,10 +128,16 @@ class Agent:
                     return result
         raise ChannelClosed("no answer within the deadline: the connection is frozen")
 
-    def cancel(self) -> None:
-        """End whatever this agent is doing for us."""
-        for number in range(self._next):
-            self._channel.write(pack({"id": 0, "verb": "cancel", "of": number}))
+    def _write(self, data: bytes) -> None:
+        try:
+            self._channel.write(data)
+        except ChannelClosed:
+            self._channel.close()
+            raise
+
+    def _cancel(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._write(pack({"id": 0, "verb": "cancel", "of": number}))
 
     def _load(self, modules: Iterable[str]) -> None:
         wanted = [module for module in modules if module not in self._sent]
@@ -124,7 +145,7 @@ class Agent:
             return
         more = {name: text for name, text in sources(wanted).items() if name not in self._sent}
         self._sent |= set(wanted) | more.keys()
-        self._channel.write(pack({"id": 0, "verb": "load", "sources": more}))
+        self._write(pack({"id": 0, "verb": "load", "sources": more}))
 
 
 def _wire(number: int, request: Request) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import subprocess
@@ -56,13 +57,16 @@ class LocalChannel:
             self._tail.extend(data.decode("utf-8", "replace").splitlines())
         return b""
 
+    def hang_up(self) -> None:
+        """Close our end alone: the agent then ends by itself."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            # A broken pipe says that it is gone already, which is what closing is for.
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+
     def close(self) -> None:
         process = self._process
-        if process.stdin is not None and not process.stdin.closed:
-            try:
-                process.stdin.close()
-            except BrokenPipeError:
-                pass  # it is gone already, which is what closing is for
+        self.hang_up()
         try:
             process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:

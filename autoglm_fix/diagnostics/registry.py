@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
 
+from autoglm_fix.agent.context import Fact
+
 from .finding import Finding
 
 Diagnose = Callable[..., Iterator[Finding]]
@@ -27,7 +29,7 @@ class Option:
 class Signature:
     """What a diagnostic's or fix's parameters ask for, in order."""
 
-    facts: Mapping[str, type]
+    facts: Mapping[str, type[Fact]]
     options: Mapping[str, Option]
 
 
@@ -67,7 +69,7 @@ def diagnostic(*, deeper: Mapping[str, Any] | None = None) -> Callable[[D], D]:
 def read_signature(function: Callable[..., Any], *, skip: int = 0) -> Signature:
     """The facts and options that a function's parameters name; the first ``skip`` are neither."""
     hints = get_type_hints(function)
-    facts: dict[str, type] = {}
+    facts: dict[str, type[Fact]] = {}
     options: dict[str, Option] = {}
     for parameter in list(inspect.signature(function).parameters.values())[skip:]:
         hint = hints[parameter.name]

@@ -1,0 +1,94 @@
+"""What a person types: each command one file, loaded when it is called."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from autoglm_fix import __version__
+
+# Command name -> its one line in --help. The file of the same name holds the command ``command``.
+_COMMANDS = {
+    "run": "Diagnose, repair and prove, as a playbook says.",
+    "verify": "Only prove that the services of a playbook generate.",
+    "undo": "Bring back what a run changed.",
+    "history": "List the runs that were made from here.",
+    "show": "Print a run as it ended.",
+    "report": "Write a run's report as a web page.",
+    "demo": "Break a small real model, repair it, and hear it answer.",
+    "docs": "Describe diagnostics, fixes and their findings.",
+    "lint": "Check playbooks without contacting any host.",
+    "inventory": "Show hosts, groups and variables.",
+    "schema": "Print the JSON Schema of playbooks, inventories or results.",
+}
+_BAD_INPUT = 4
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are called: ``--help`` imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = __import__(f"{__name__}.{cmd_name}", fromlist=["command"])
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], _COMMANDS, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else " See 'autoglm-fix --help'."
+            raise click.UsageError(f"there is no command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.version_option(__version__, message="autoglm-fix %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Find why a served model gives no output, repair it, and prove that it generates.
+
+    \b
+    autoglm-fix run no-output --dry-run    look, and show what would be done
+    autoglm-fix run no-output              repair, and prove a real generation
+    autoglm-fix undo                       bring back what the last run changed
+    """
+    if ctx.invoked_subcommand is None:
+        from .look import look_around
+
+        ctx.exit(look_around())
+
+
+def main() -> None:
+    """Run the command line and exit. Wrong usage exits with 4, as all wrong input does."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.UsageError as err:
+        where = f" {err.ctx.command_path}" if err.ctx else ""
+        click.echo(
+            f"autoglm-fix: {err.format_message()}\nTry 'autoglm-fix{where[11:]} --help'.".replace("  ", " "), err=True
+        )
+        sys.exit(_BAD_INPUT)
+    except click.ClickException as err:
+        click.echo(f"autoglm-fix: {err.format_message()}", err=True)
+        sys.exit(_BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (``autoglm-fix history | head``).
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,108 @@
+"""The facts of one service, asked of its host once, many in one exchange."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from autoglm_fix.agent.context import Fact
+from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.agent.unknown import Unknown
+from autoglm_fix.connect import Agent, AgentError, Request
+from autoglm_fix.diagnostics import Signature
+
+
+@dataclass(frozen=True)
+class Want:
+    """One fact that somebody needs. ``options`` and ``pending`` are JSON, so that wants compare.
+
+    ``pending`` holds the links that a plan would make (see ``View``).
+    """
+
+    kind: type[Fact]
+    options: str
+    pending: str
+    deadline_s: float = field(compare=False, default=120.0)
+
+    @classmethod
+    def of(cls, kind: type[Fact], options: Mapping[str, Any], pending: Mapping[str, str], deadline_s: float) -> Want:
+        """The fact with those of the options that its collector takes."""
+        taken = {name: value for name, value in options.items() if name in _collector_options(kind)}
+        return cls(kind, json.dumps(taken, sort_keys=True), json.dumps(pending, sort_keys=True), deadline_s)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A fact whose collector crashed: a bug of ours, never an answer."""
+
+    message: str
+    tail: tuple[str, ...]
+
+
+Known = Mapping[Want, Any]
+Heard = Callable[[str, Mapping[str, Any]], None]
+
+
+def wants(
+    signature: Signature, options: Mapping[str, Any], pending: Mapping[str, str], deadline_s: float
+) -> dict[str, Want]:
+    """The facts that a diagnostic's or fix's parameters ask for, by parameter."""
+    return {name: Want.of(kind, options, pending, deadline_s) for name, kind in signature.facts.items()}
+
+
+class Facts:
+    """What a host has said of one service, until a change makes it stale."""
+
+    def __init__(self, agent: Agent, service: ServiceSpec, heard: Heard) -> None:
+        """``heard`` is called with the fact's name and each event while it is collected."""
+        self._agent = agent
+        self._service = service
+        self._heard = heard
+        self._known: dict[Want, Any] = {}
+
+    def gather(self, wanted: Iterable[Want]) -> Known:
+        """The wanted facts: each its dataclass, ``Unknown`` or ``Broken``. One exchange for all that is new."""
+        wanted = list(dict.fromkeys(wanted))
+        new = [want for want in wanted if want not in self._known]
+        if new:
+            replies = self._agent.ask_all(
+                [self._request(want) for want in new],
+                lambda index, event: self._heard(new[index].kind.__name__, event),
+            )
+            self._known.update(zip(new, map(_read, new, replies), strict=True))
+        return {want: self._known[want] for want in wanted}
+
+    def forget(self) -> None:
+        """Something was changed on the host: everything is asked again."""
+        self._known.clear()
+
+    def _request(self, want: Want) -> Request:
+        return Request(
+            "collect",
+            {"module": want.kind.__module__, "fact": want.kind.__name__, "options": json.loads(want.options)},
+            service=msgspec.to_builtins(self._service),
+            view={"pending": json.loads(want.pending)},
+            modules=(want.kind.__module__,),
+            deadline_s=want.deadline_s,
+        )
+
+
+def _read(want: Want, reply: Any) -> Any:
+    if isinstance(reply, AgentError):
+        if reply.kind == "crash":
+            return Broken(reply.message, reply.tail)
+        return Unknown(reply.message)
+    try:
+        return msgspec.convert(reply, want.kind)
+    except msgspec.ValidationError as err:
+        return Broken(f"the host's answer has another shape than {want.kind.__name__}: {err}", ())
+
+
+def _collector_options(kind: type[Fact]) -> frozenset[str]:
+    parameters = inspect.signature(kind.collect).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)

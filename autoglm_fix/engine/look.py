@@ -1,0 +1,208 @@
+"""Looking at a step: facts to findings to a plan, as a pure conversation with whoever has the facts.
+
+A look is a generator: it yields the facts it wants and is sent what is known, so that the looks of
+many steps share each exchange with the host, and a test needs no host at all.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autoglm_fix.agent.changes import Change, to_wire
+from autoglm_fix.agent.unknown import Unknown
+from autoglm_fix.diagnostics import Finding
+from autoglm_fix.fixes import Declined
+
+from .bound import BoundFix, BoundStep
+from .gather import Broken, Facts, Known, Want, wants
+from .results import Fault
+
+# A link can reveal a folder whose own faults need links; nobody nests deeper than this.
+_LEVELS = 4
+
+Looking = Generator[Iterable[Want], Known, "Look"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is planned for one finding: changes, or the reasons why there are none."""
+
+    finding: Finding
+    changes: tuple[Change, ...]
+    declined: tuple[Declined, ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one step found, and would do."""
+
+    step: BoundStep
+    findings: tuple[Finding, ...] = ()
+    plan: tuple[Planned, ...] = ()
+    reads: tuple[str, ...] = ()
+    provisional: str | None = None
+    unknown: Unknown | None = None
+    error: Fault | None = None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The planned changes in order, each once."""
+        unique = {str(to_wire(change)): change for planned in self.plan for change in planned.changes}
+        return tuple(unique.values())
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The links among the changes: what later looks can already see through."""
+        return {wire["path"]: wire["to"] for wire in map(to_wire, self.changes) if wire["kind"] == "link"}
+
+
+class _Stop(Exception):
+    """A look that cannot go on, with what it says instead."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.look = look
+
+
+def look_at(step: BoundStep, pending: Mapping[str, str]) -> Looking:
+    """Diagnose and plan one step. ``pending`` are links that earlier steps would make.
+
+    Where the plan makes a link, the step looks again through it, so that one dry-run shows what lies
+    behind. Never raises: a bug in a diagnostic or fix ends as the look's ``error``.
+    """
+    try:
+        return (yield from _look(step, dict(pending)))
+    except _Stop as stop:
+        return stop.look
+    except Exception as err:
+        tail = tuple(traceback.format_exc().splitlines()[-10:])
+        return Look(step, error=Fault("run.bug", {"what": step.diagnostic.name, "message": repr(err)}, tail))
+
+
+def _look(step: BoundStep, pending: dict[str, str]) -> Looking:
+    look = Look(step)
+    for _ in range(_LEVELS):
+        known = yield from _facts(look, pending)
+        found = tuple(step.diagnostic.function(*known.values(), **step.options))
+        seen = {key(finding) for finding in look.findings}
+        fresh = tuple(finding for finding in found if key(finding) not in seen)
+        reads = tuple(path for fact in known.values() for path in getattr(fact, "reads", ()))
+        look = replace(look, findings=look.findings + fresh, reads=look.reads + reads)
+        plan = yield from _plan(look, [finding for finding in fresh if step.acts_on(finding)], pending)
+        look = replace(look, plan=look.plan + tuple(plan))
+        if look.links.items() <= pending.items():
+            break
+        pending = {**pending, **look.links}
+    return look
+
+
+def _facts(look: Look, pending: Mapping[str, str]) -> Generator[Iterable[Want], Known, dict[str, Any]]:
+    step = look.step
+    wanted = wants(step.diagnostic.signature, step.options, pending, step.timeout_s)
+    known = yield wanted.values()
+    facts = {name: known[want] for name, want in wanted.items()}
+    for fact in facts.values():
+        if isinstance(fact, Unknown):
+            raise _Stop(replace(look, unknown=fact))
+        if isinstance(fact, Broken):
+            fault = Fault("run.bug", {"what": step.diagnostic.name, "message": fact.message}, fact.tail)
+            raise _Stop(replace(look, error=fault))
+    return facts
+
+
+def _plan(
+    look: Look, findings: Sequence[Finding], pending: Mapping[str, str]
+) -> Generator[Iterable[Want], Known, list[Planned]]:
+    plan = []
+    for finding in findings:
+        declined: list[Declined] = []
+        changes: list[Change] = []
+        for bound in look.step.fixes:
+            if changes or not isinstance(finding, bound.fix.cures):
+                continue
+            for offer in (yield from _offers(look, bound, finding, pending)):
+                if isinstance(offer, Declined):
+                    declined.append(offer)
+                elif look.step.permits(offer):
+                    changes.append(offer)
+                else:
+                    declined.append(Declined("run.not-allowed", {"kind": offer.kind, "risk": offer.risk}))
+        plan.append(Planned(finding, tuple(changes), tuple(declined)))
+    return plan
+
+
+def _offers(
+    look: Look, bound: BoundFix, finding: Finding, pending: Mapping[str, str]
+) -> Generator[Iterable[Want], Known, list[Change | Declined]]:
+    wanted = wants(bound.fix.signature, bound.options, pending, look.step.timeout_s)
+    known = yield wanted.values()
+    facts = [known[want] for want in wanted.values()]
+    for fact in facts:
+        if isinstance(fact, Unknown):
+            return [Declined("run.fact-unknown", {"fix": bound.fix.name, "reason": fact.reason})]
+        if isinstance(fact, Broken):
+            fault = Fault("run.bug", {"what": bound.fix.name, "message": fact.message}, fact.tail)
+            raise _Stop(replace(look, error=fault))
+    return list(bound.fix.function(finding, *facts, **bound.options))
+
+
+def key(finding: Finding) -> tuple[str, str]:
+    """What makes two findings the same one across looks."""
+    return (finding.code, finding.subject)
+
+
+def look_at_all(steps: Sequence[BoundStep], facts: Facts, before: Sequence[Look] = ()) -> list[Look]:
+    """The looks of steps in their order, with as few exchanges as their references allow.
+
+    Each later step sees the links that earlier ones would make (``before`` are looks of earlier
+    steps, whose changes are pending too), and is marked provisional where an earlier pending change
+    touches what it read.
+    """
+    links = {path: to for look in before for path, to in look.links.items()}
+    linked_by = next((look.step.name for look in before if look.links), None)
+    looks = _together([look_at(step, links) for step in steps], facts)
+    for index, look in enumerate(looks):
+        earlier = [*before, *looks[:index]]
+        looks[index] = replace(look, provisional=linked_by or _waits_for(look, earlier))
+        if not look.links.items() <= links.items():
+            links.update(look.links)
+            linked_by = linked_by or look.step.name
+            later = steps[index + 1 :]
+            looks[index + 1 :] = _together([look_at(step, links) for step in later], facts)
+    return looks
+
+
+def _together(looking: list[Looking], facts: Facts) -> list[Look]:
+    done: dict[int, Look] = {}
+    asked: dict[int, Iterable[Want]] = {}
+    for index, generator in enumerate(looking):
+        _advance(index, generator, None, asked, done)
+    while asked:
+        known = facts.gather(want for wanted in asked.values() for want in wanted)
+        for index in list(asked):
+            _advance(index, looking[index], known, asked, done)
+    return [done[index] for index in range(len(looking))]
+
+
+def _advance(
+    index: int, generator: Looking, known: Known | None, asked: dict[int, Iterable[Want]], done: dict[int, Look]
+) -> None:
+    try:
+        # A fresh generator can only be sent None.
+        asked[index] = list(next(generator) if known is None else generator.send(known))
+    except StopIteration as stop:
+        asked.pop(index, None)
+        done[index] = stop.value
+
+
+def _waits_for(look: Look, earlier: Sequence[Look]) -> str | None:
+    """The first earlier step with a pending change that this one's facts rest on."""
+    for other in earlier:
+        for change in other.changes:
+            below = change.path.rstrip("/") + "/"
+            if any(path == change.path or path.startswith(below) for path in look.reads):
+                return other.step.name
+    return None

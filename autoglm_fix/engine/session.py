@@ -1,0 +1,139 @@
+"""One host for the length of a run: its channel, its lock, and the events it sends while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event as Flag
+from typing import Any
+
+import msgspec
+
+from autoglm_fix.agent.changes import KINDS, Change, to_wire
+from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.connect import Agent, AgentError, Channel, Request
+
+from .events import Listener, LogLine, Progress
+from .gather import Facts
+from .results import Fault
+
+_AGENT = "autoglm_fix.agent"
+_NO_DEADLINE_S = 7 * 24 * 3600.0
+# Longer than the fetch's own 60 s without progress, so that it can say itself what stalled.
+_IDLE_S = 90.0
+
+Connect = Callable[[], Channel]
+
+
+class Refusal(Exception):
+    """A host that must not be changed now, or that gave no usable answer: a fault, as an exception."""
+
+    def __init__(self, code: str, values: Mapping[str, Any], tail: tuple[str, ...] = ()) -> None:
+        super().__init__(code)
+        self.fault = Fault(code, values, tail)
+
+
+class Session:
+    """A connected host. Every method but ``close`` may raise ChannelClosed."""
+
+    def __init__(self, host: str, connect: Connect, state_dir: str, stop: Flag, emit: Listener) -> None:
+        """Connect, and send the agent's code; the first answer is not waited for."""
+        self.host = host
+        self._emit = emit
+        self._agent = Agent(connect(), state_dir=state_dir, stop=stop)
+        self._locked = False
+
+    def close(self) -> None:
+        self._agent.close()
+
+    def facts(self, service: ServiceSpec) -> Facts:
+        """An empty store of what this host says of a service."""
+        return Facts(self._agent, service, self._heard)
+
+    def identity(self) -> Mapping[str, Any]:
+        """The host's name, machine id, Python and uid, as ``hello`` gives them."""
+        reply: Mapping[str, Any] = self._answer(Request("hello"), "the agent's greeting")
+        return reply
+
+    def preview(self, changes: Sequence[Change], service: ServiceSpec) -> list[Mapping[str, Any]]:
+        """For each change its ``diff``, ``problem`` and ``hint``; one exchange, nothing written."""
+        if not changes:
+            return []
+        request = self._changing("preview", service, {}, changes)
+        reply: list[Mapping[str, Any]] = self._answer(request, "a preview")
+        return reply
+
+    def begin(self, run: str, who: str) -> list[str]:
+        """Take the host's lock, and put back what an earlier run was cut off in. Returns those paths.
+
+        Raises Refusal where somebody else holds it, or no journal can be kept.
+        """
+        if self._locked:
+            return []
+        answer = self._agent.lock(run, who)
+        if answer.get("problem"):
+            raise Refusal("run.no-journal", {"problem": answer["problem"]})
+        if answer["held_by"] is not None:
+            raise Refusal("run.locked", {"held_by": answer["held_by"]})
+        self._locked = True
+        return self.recover()
+
+    def recover(self) -> list[str]:
+        """Put back every change whose making was cut off. Returns the paths."""
+        request = Request("recover", modules=(f"{_AGENT}.apply",), deadline_s=_NO_DEADLINE_S)
+        reply: list[str] = self._answer(request, "putting back what was cut off", stoppable=False)
+        return reply
+
+    def apply(
+        self, run: str, step: str, changes: Sequence[Change], service: ServiceSpec
+    ) -> list[Mapping[str, Any]] | AgentError:
+        """Make changes in order; an entry for each begun: ``made``, and its ``problem``."""
+        request = self._changing("apply", service, {"run": run, "step": step}, changes)
+        reply: list[Mapping[str, Any]] | AgentError = self._agent.ask(request, self._relay(step))
+        return reply
+
+    def undo(self, run: str, *, force: bool = False, dry_run: bool = False) -> list[Mapping[str, Any]]:
+        """Bring back what a run changed here; see ``agent.apply.undo``."""
+        arguments = {"run": run, "force": force, "dry_run": dry_run}
+        request = Request("undo", arguments, modules=(f"{_AGENT}.apply",), deadline_s=_NO_DEADLINE_S)
+        reply: list[Mapping[str, Any]] = self._answer(request, "an undo", stoppable=False)
+        return reply
+
+    def prove(self, service: ServiceSpec, arguments: Mapping[str, Any], deadline_s: float) -> Any:
+        """The raw evidence of a generation, or an AgentError."""
+        request = Request(
+            "prove",
+            arguments,
+            service=msgspec.to_builtins(service),
+            modules=(f"{_AGENT}.proof",),
+            deadline_s=deadline_s,
+        )
+        return self._agent.ask(request, self._relay("proof"))
+
+    def _changing(
+        self, verb: str, service: ServiceSpec, arguments: Mapping[str, Any], changes: Sequence[Change]
+    ) -> Request:
+        kinds = {KINDS[change.kind][0] for change in changes}
+        return Request(
+            verb,
+            {**arguments, "changes": [to_wire(change) for change in changes]},
+            service=msgspec.to_builtins(service),
+            modules=(f"{_AGENT}.apply", *sorted(f"{_AGENT}.changes.{kind}" for kind in kinds)),
+            deadline_s=_NO_DEADLINE_S,
+            idle_s=_IDLE_S,
+        )
+
+    def _answer(self, request: Request, what: str, *, stoppable: bool = True) -> Any:
+        reply = self._agent.ask(request, stoppable=stoppable)
+        if isinstance(reply, AgentError):
+            raise Refusal("run.bug", {"what": what, "message": reply.message}, reply.tail)
+        return reply
+
+    def _relay(self, what: str) -> Callable[[int, Mapping[str, Any]], None]:
+        return lambda _index, event: self._heard(what, event)
+
+    def _heard(self, what: str, event: Mapping[str, Any]) -> None:
+        if event.get("event") == "progress":
+            done, total, unit = int(event["done"]), int(event["total"]), str(event["unit"])
+            self._emit(Progress(self.host, str(event["what"]), done, total, unit))
+        elif event.get("event") == "log":
+            self._emit(LogLine(self.host, str(event["line"])))

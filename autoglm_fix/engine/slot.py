@@ -1,0 +1,147 @@
+"""A bound step on its way through a walk: what it looked like, what was made, how it ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from autoglm_fix.agent.changes import Change, to_wire
+
+from .bound import BoundStep
+from .look import Look, key
+from .results import ChangeRecord, Fault, StepResult, StepStatus, worst_step
+
+
+@dataclass
+class Slot:
+    """A bound step on its way: how it looked first, how it looks now, what became of it.
+
+    ``shown`` holds the plan that the operator saw; only that, and what a provisional step turns
+    into, is ever made.
+    """
+
+    step: BoundStep
+    first: Look
+    now: Look
+    records: list[ChangeRecord] = field(default_factory=list)
+    made: list[ChangeRecord] = field(default_factory=list)
+    shown: frozenset[tuple[str, str]] = frozenset()
+    outcome: StepStatus | None = None
+    error: Fault | None = None
+    spent_s: float = 0.0
+
+
+def fresh(step: BoundStep, look: Look, spent_s: float = 0.0) -> Slot:
+    """A step that has just been looked at for the first time."""
+    return Slot(step, look, look, spent_s=spent_s)
+
+
+def record_of(change: Change, *, diff: str, problem: str | None) -> ChangeRecord:
+    """A change as reports show it."""
+    summary = str(to_wire(change).get("summary", ""))
+    return ChangeRecord(change.kind, change.path, change.risk, change.undo, summary, diff, problem)
+
+
+def makeable(slot: Slot) -> list[Change]:
+    """The changes of a slot that were shown, can be made, and have not been tried."""
+    if slot.outcome is not None or slot.now.error or slot.now.unknown:
+        return []
+    hindered = {(record.kind, record.target) for record in slot.records if record.problem}
+    wanted = slot.shown - hindered
+    return [change for change in slot.now.changes if (change.kind, change.path) in wanted]
+
+
+def look_again(slot: Slot, look: Look, was_provisional: bool) -> None:
+    """Take a later look at a step that has not been carried out yet.
+
+    A provisional step was announced as such: what it turns into may be made as well.
+    """
+    slot.now = look
+    if was_provisional:
+        slot.shown |= frozenset((change.kind, change.path) for change in look.changes)
+        known = {(record.kind, record.target) for record in slot.records}
+        new = [change for change in look.changes if (change.kind, change.path) not in known]
+        slot.records += [record_of(change, diff="", problem=None) for change in new]
+
+
+def judge_step(slot: Slot, after: Look, whole: bool) -> None:
+    """What became of a step whose changes were made: the diagnostic has the last word."""
+    before, slot.now = slot.now, after
+    acted = {key(planned.finding) for planned in before.plan if planned.changes}
+    known = {key(finding) for finding in before.findings}
+    errors = {key(finding) for finding in after.findings if finding.severity == "error"}
+    still = {key(finding) for finding in after.findings} & acted
+    slot.error = slot.error or after.error
+    if slot.error or not whole or still or errors - known:
+        slot.outcome = StepStatus.FAILED
+        if slot.error is None:
+            code = "run.not-cured" if still else "run.new-error"
+            slot.error = Fault(code, {"findings": sorted(f"{c} {s}" for c, s in still or errors - known)})
+    elif after.unknown:
+        slot.outcome = StepStatus.UNKNOWN
+        slot.error = Fault("run.unknown", {"reason": after.unknown.reason})
+    elif any(slot.step.acts_on(finding) for finding in after.findings):
+        slot.outcome = StepStatus.UNFIXED
+    else:
+        slot.outcome = StepStatus.FIXED
+
+
+def _status(slot: Slot) -> StepStatus:
+    if slot.outcome is not None:
+        return slot.outcome
+    if slot.now.error:
+        return StepStatus.FAILED
+    if slot.now.unknown:
+        return StepStatus.UNKNOWN
+    possible = {change.path for change in makeable(slot)}
+    statuses = [
+        StepStatus.PENDING
+        if planned.changes and all(change.path in possible for change in planned.changes)
+        else StepStatus.UNFIXED
+        for planned in slot.now.plan
+    ]
+    return worst_step([StepStatus.HEALTHY, *statuses])
+
+
+def slot_result(slot: Slot, service: str) -> StepResult:
+    """The slot as it stands now, as one step's (or one item's) result."""
+    status = _status(slot)
+    unknown = slot.now.unknown
+    error = slot.error or slot.now.error
+    if error is None and unknown is not None:
+        error = Fault("run.unknown", {"reason": unknown.reason})
+    return StepResult(
+        play=slot.step.play,
+        name=slot.step.name,
+        service=service,
+        diagnostic=slot.step.diagnostic.name,
+        status=status,
+        findings=slot.first.findings or slot.now.findings,
+        changes=tuple(slot.made or slot.records),
+        declined=tuple(declined for planned in slot.now.plan for declined in planned.declined),
+        remaining=slot.now.findings if slot.outcome is not None else (),
+        provisional=slot.now.provisional if slot.outcome is None else None,
+        error=error,
+        ignored=slot.step.ignore_errors,
+        no_log=slot.step.no_log,
+        tags=slot.step.tags,
+        duration_s=slot.spent_s,
+    )
+
+
+def merged(items: Sequence[StepResult]) -> StepResult:
+    """The result of a step over the items of its loop; one item is the step itself."""
+    if len(items) == 1:
+        return items[0]
+    return replace(
+        items[0],
+        status=worst_step(item.status for item in items),
+        findings=tuple(finding for item in items for finding in item.findings),
+        changes=tuple(change for item in items for change in item.changes),
+        declined=tuple(declined for item in items for declined in item.declined),
+        remaining=tuple(finding for item in items for finding in item.remaining),
+        provisional=next((item.provisional for item in items if item.provisional), None),
+        items=tuple(items),
+        error=next((item.error for item in items if item.error), None),
+        duration_s=sum(item.duration_s for item in items),
+    )

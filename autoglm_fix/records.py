@@ -1,0 +1,101 @@
+"""What the controller remembers of runs: one folder a run, for ``undo``, ``history``, ``show`` and ``report``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoglm_fix.agent.state import default_state_dir
+
+
+class NoSuchRun(LookupError):
+    """No record of a run by that id; ``known`` holds the newest ids there are."""
+
+    def __init__(self, run: str, known: tuple[str, ...]) -> None:
+        super().__init__(run)
+        self.run = run
+        self.known = known
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run: how its hosts are reached, and its document (None while it runs, or was killed)."""
+
+    run: str
+    playbook: str
+    hosts: Mapping[str, Mapping[str, Any]]
+    document: Mapping[str, Any] | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether it may have changed something: it said so, or it never came to its end."""
+        if self.document is None:
+            return True
+        if self.document["dry_run"]:
+            return False
+        hosts = self.document["hosts"].values()
+        return any(change["made"] for host in hosts for step in host["steps"] for change in step["changes"])
+
+
+def state_dir() -> str:
+    """The state directory of this machine: ``$AUTOGLM_FIX_STATE_DIR``, else the user's default."""
+    return os.environ.get("AUTOGLM_FIX_STATE_DIR") or default_state_dir()
+
+
+class Records:
+    """The records below one state directory. Folders 0700, files 0600."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "records"
+
+    def start(self, run: str, playbook: str, hosts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note, before anything is changed, which hosts a run is about and how they are reached."""
+        self._write(run, "start.json", {"run": run, "playbook": playbook, "hosts": hosts})
+
+    def finish(self, run: str, document: Mapping[str, Any]) -> None:
+        """Keep what the run said at its end."""
+        self._write(run, "result.json", document)
+
+    def load(self, run: str) -> Record:
+        """The record of a run. NoSuchRun where there is none."""
+        folder = self._folder / Path(run).name
+        start = _read(folder / "start.json")
+        if start is None:
+            raise NoSuchRun(run, tuple(self.runs()[-5:]))
+        return Record(run, start["playbook"], start["hosts"], _read(folder / "result.json"))
+
+    def runs(self) -> list[str]:
+        """All run ids, oldest first."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.name for path in self._folder.iterdir())
+
+    def newest_change(self) -> Record:
+        """The newest run that changed something and has not been undone. NoSuchRun where there is none."""
+        for run in reversed(self.runs()):
+            record = self.load(run)
+            if record.changed and not (self._folder / run / "undone.json").exists():
+                return record
+        raise NoSuchRun("", ())
+
+    def mark_undone(self, run: str, document: Mapping[str, Any]) -> None:
+        """Note that a run was undone, and with what outcome."""
+        self._write(run, "undone.json", document)
+
+    def _write(self, run: str, name: str, value: Mapping[str, Any]) -> None:
+        folder = self._folder / run
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            json.dump(value, out, ensure_ascii=False, indent=1)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
