@@ -23,22 +23,16 @@ class NoSuchRun(LookupError):
 
 @dataclass(frozen=True)
 class Record:
-    """One run: how its hosts are reached, and its document (None while it runs, or was killed)."""
+    """One run: how its hosts are reached, and its document (None while it runs, or was killed).
+
+    ``changed`` says whether it changed something, or may have: it never came to its end.
+    """
 
     run: str
     playbook: str
     hosts: Mapping[str, Mapping[str, Any]]
     document: Mapping[str, Any] | None
-
-    @property
-    def changed(self) -> bool:
-        """Whether it may have changed something: it said so, or it never came to its end."""
-        if self.document is None:
-            return True
-        if self.document["dry_run"]:
-            return False
-        hosts = self.document["hosts"].values()
-        return any(change["made"] for host in hosts for step in host["steps"] for change in step["changes"])
+    changed: bool
 
 
 def state_dir() -> str:
@@ -56,9 +50,9 @@ class Records:
         """Note, before anything is changed, which hosts a run is about and how they are reached."""
         self._write(run, "start.json", {"run": run, "playbook": playbook, "hosts": hosts})
 
-    def finish(self, run: str, document: Mapping[str, Any]) -> None:
+    def finish(self, run: str, document: Mapping[str, Any], *, changed: bool) -> None:
         """Keep what the run said at its end."""
-        self._write(run, "result.json", document)
+        self._write(run, "end.json", {"changed": changed, "document": document})
 
     def load(self, run: str) -> Record:
         """The record of a run. NoSuchRun where there is none."""
@@ -66,7 +60,8 @@ class Records:
         start = _read(folder / "start.json")
         if start is None:
             raise NoSuchRun(run, tuple(self.runs()[-5:]))
-        return Record(run, start["playbook"], start["hosts"], _read(folder / "result.json"))
+        end = _read(folder / "end.json") or {"changed": True, "document": None}
+        return Record(run, start["playbook"], start["hosts"], end["document"], end["changed"])
 
     def runs(self) -> list[str]:
         """All run ids, oldest first."""

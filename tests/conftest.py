@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -11,12 +12,12 @@ import pytest
 
 
 def _children() -> set[str]:
-    return {
-        child
-        for task in Path("/proc/self/task").iterdir()
-        for child in (task / "children").read_text().split()
-        if not _is_worker(child)
-    }
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        # A thread may end between being listed and being read.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found |= {child for child in (task / "children").read_text().split() if not _is_worker(child)}
+    return found
 
 
 def _is_worker(pid: str) -> bool:

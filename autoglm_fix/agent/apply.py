@@ -75,8 +75,9 @@ def recover(ctx: Context, state: State) -> list[str]:
 def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> list[dict[str, Any]]:
     """Bring back what a run changed here, newest first.
 
-    Returns an entry a change: ``path``, ``state`` (``restored``, ``would-restore``, ``refused``) and
-    ``problem``. Where one path was edited since, nothing at all is touched unless ``force``.
+    Returns an entry a change: ``path``, ``state`` (``would-restore``, ``would-remove`` for what was not
+    there before, then ``restored`` and ``removed``, or ``refused``) and ``problem``. Where one path was
+    edited since, nothing at all is touched unless ``force``.
     """
     journal = Journal(state, run)
     intents, outcomes = _by_number(journal)
@@ -89,14 +90,15 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
         edited = inverse.path not in compared and fingerprint(inverse.path) != outcomes[number]["now"]
         compared.add(inverse.path)
         problem = "%s was edited since" % inverse.path if edited else None
-        report.append({"path": inverse.path, "state": "would-restore", "problem": problem})
+        coming = "would-restore" if inverse.kept else "would-remove"
+        report.append({"path": inverse.path, "state": coming, "problem": problem})
     refused = any(entry["problem"] for entry in report) and not force
     if dry_run or refused:
         return [{**entry, "state": "refused"} for entry in report] if refused else report
     for number, entry in zip(made, report):
         put_back(Inverse(**intents[number]["inverse"]))
         journal.append({"outcome": number, "result": "undone"})
-        entry["state"] = "restored"
+        entry["state"] = {"would-restore": "restored", "would-remove": "removed"}[str(entry["state"])]
     return report
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, ClassVar, Dict, Protocol, TypeVar
+from typing import Any, Callable, Dict, Protocol, TypeVar
 
 from .service import ServiceSpec
 from .view import View
@@ -24,7 +24,8 @@ class Fact(Protocol):
     change of one makes later steps provisional. It raises ``CannotTell`` where it cannot answer at all.
     """
 
-    collect: ClassVar[Callable[..., Any]]
+    @classmethod
+    def collect(cls, *args: Any, **options: Any) -> Any: ...
 
 
 F = TypeVar("F", bound=Fact)

@@ -200,9 +200,9 @@ def _ending(status: int) -> str:
 
 def _kill(pid: int) -> None:
     """End a child and the processes it started; one stuck in the kernel is left behind."""
-    for ending in (lambda: os.killpg(pid, signal.SIGKILL), lambda: os.kill(pid, signal.SIGKILL)):
+    for end in (os.killpg, os.kill):
         try:
-            ending()
+            end(pid, signal.SIGKILL)
         except OSError:
             continue
     os.waitpid(pid, os.WNOHANG)

@@ -23,6 +23,13 @@ _COMMANDS = {
     "schema": "Print the JSON Schema of playbooks, inventories or results.",
 }
 _BAD_INPUT = 4
+_HELP = """Find why a served model gives no output, repair it, and prove that it generates.
+
+\b
+autoglm-fix run no-output --dry-run    look, and show what would be done
+autoglm-fix run no-output              repair, and prove a real generation
+autoglm-fix undo                       bring back what the last run changed
+"""
 
 
 class _Commands(click.Group):
@@ -54,17 +61,16 @@ class _Commands(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.group(
+    cls=_Commands,
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
 @click.version_option(__version__, message="autoglm-fix %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Find why a served model gives no output, repair it, and prove that it generates.
-
-    \b
-    autoglm-fix run no-output --dry-run    look, and show what would be done
-    autoglm-fix run no-output              repair, and prove a real generation
-    autoglm-fix undo                       bring back what the last run changed
-    """
+    """The group of all commands."""
     if ctx.invoked_subcommand is None:
         from .look import look_around
 

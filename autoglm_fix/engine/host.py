@@ -207,7 +207,7 @@ class HostWalk:
         states = {str(entry["state"]) for entry in report}
         if not states:
             return
-        self.rollback = Rollback(states.pop() if len(states) == 1 else "partial")
+        self.rollback = Rollback("refused" if states == {"refused"} else "restored")
 
     def _guard(self, work: Callable[[], None]) -> None:
         """Run a part of the walk. The one place where a crash becomes a host's result."""

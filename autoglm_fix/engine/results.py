@@ -143,6 +143,12 @@ class RunResult:
     hosts: Mapping[str, HostResult]
 
     @property
+    def changed(self) -> bool:
+        """Whether anything was changed on any host."""
+        steps = [step for host in self.hosts.values() for step in host.steps]
+        return any(change.made for step in steps for change in step.changes)
+
+    @property
     def counts(self) -> dict[str, int]:
         """Hosts by status, worst first."""
         found = [host.status for host in self.hosts.values()]

@@ -13,5 +13,4 @@ def load() -> dict[str, Fix]:
     """All shipped fixes by name."""
     for topic in _TOPICS:
         importlib.import_module(f"{__name__}.{topic}")
-
     return FIXES

@@ -48,9 +48,13 @@ class Catalogue:
 
     def part(self, code: str, part: str, values: Mapping[str, Any]) -> str:
         """The ``summary`` or ``advice`` of a code, filled; an absent advice is empty."""
+        return _Sentence().vformat(self.template(code, part), (), values).strip()
+
+    def template(self, code: str, part: str) -> str:
+        """A part as its author wrote it, with the names of its values in braces."""
         entry = _topic(self.language, code.split(".")[0])[code]
         sentence = entry.get(part, "") if isinstance(entry, dict) else entry if part == "summary" else ""
-        return _Sentence().vformat(sentence, (), values).strip()
+        return str(sentence).strip()
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from typing import Any, ClassVar, Protocol
 
 from ..context import Context
@@ -44,6 +44,7 @@ class Change(Protocol):
     keeping the old one, the journal, the rename and the undo are the same for every kind.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     kind: ClassVar[str]
     risk: ClassVar[str]  # safe | restart | disruptive
     undo: ClassVar[str]  # exact | state | none
@@ -58,8 +59,7 @@ class Change(Protocol):
 
 def to_wire(change: Change) -> dict[str, Any]:
     """The change as a JSON-able dict with its kind."""
-    named = fields(change)  # type: ignore[arg-type]
-    return {"kind": change.kind, **{f.name: getattr(change, f.name) for f in named}}
+    return {"kind": change.kind, **{f.name: getattr(change, f.name) for f in fields(change)}}
 
 
 def from_wire(wire: dict[str, Any]) -> Change:

@@ -1,0 +1,23 @@
+"""``autoglm-fix history``: the runs that were made from here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("history")
+@click.option("-n", "--last", "last", default=20, show_default=True, help="How many, the newest last.")
+def command(last: int) -> int:
+    """List the runs that were made from here, the newest last."""
+    from autoglm_fix.records import Records, state_dir
+
+    records = Records(Path(state_dir()))
+    for run in records.runs()[-last:]:
+        record = records.load(run)
+        document = record.document
+        counts = document["counts"] if document else {"did not end": len(record.hosts)}
+        said = ", ".join(f"{count} {status}" for status, count in counts.items())
+        click.echo(f"{run}  {'changed' if record.changed else 'looked '}  {said:<24}  {record.playbook}")
+    return 0

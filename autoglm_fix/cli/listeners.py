@@ -1,0 +1,122 @@
+"""The outputs of a run, as the command line asks for them: each a listener, behind one masker."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from autoglm_fix.engine.events import Event, Listener, PlansReady, RunDone
+from autoglm_fix.records import Records
+from autoglm_fix.report.console import Console
+from autoglm_fix.report.document import result_document
+from autoglm_fix.report.mask import Masker, masked
+
+from . import options
+
+if TYPE_CHECKING:
+    from .orders import Choice
+
+
+class Outputs:
+    """All listeners of one run; files are opened before any host is touched, and closed at the end."""
+
+    def __init__(
+        self, choice: Choice, given: Mapping[str, Any], records: Records | None, remember: Callable[[], None]
+    ) -> None:
+        """``records`` keeps the result, None for a run that leaves no trace here."""
+        self._files: list[TextIO] = []
+        language = options.language(given.get("lang"))
+        again = _again(choice)
+        machine = given["format_"] != "text"
+        self._console = Console(
+            sys.stderr if machine else sys.stdout,
+            language,
+            int(given.get("verbose") or 0),
+            diff=bool(given.get("diff")),
+            playbook=choice.playbook,
+            options=again,
+        )
+        listeners: list[Listener] = [] if machine and not sys.stderr.isatty() else [self._console]
+        if given["format_"] == "json":
+            from autoglm_fix.report.json import JsonReport
+
+            listeners.append(JsonReport(sys.stdout))
+        elif given["format_"] == "jsonl":
+            from autoglm_fix.report.jsonl import JsonLines
+
+            listeners.append(JsonLines(sys.stdout))
+        if given.get("junit"):
+            from autoglm_fix.report.junit import JUnitReport
+
+            listeners.append(JUnitReport(self._open(given["junit"], "--junit"), language))
+        if given.get("html"):
+            from autoglm_fix.report.html import HtmlReport
+
+            listeners.append(HtmlReport(self._open(given["html"], "--html"), language, options=again))
+        if records is not None:
+            listeners.append(_keeper(records, remember))
+        masker = Masker(_secrets())
+        masked_listeners = [masked(listener, masker) for listener in listeners]
+
+        def listen(event: Event) -> None:
+            for listener in masked_listeners:
+                listener(event)
+
+        self.listen: Listener = listen
+
+    def question(self, plans: PlansReady) -> str:
+        """The one question before changes are made."""
+        return self._console.question(plans)
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._console.close()
+        for file in self._files:
+            file.close()
+
+    def _open(self, path: Path, option: str) -> TextIO:
+        try:
+            file = path.open("w", encoding="utf-8")
+        except OSError as err:
+            raise click.UsageError(f"{option}: cannot write {path}: {err.strerror}") from err
+        self._files.append(file)
+        return file
+
+
+def _keeper(records: Records, remember: Callable[[], None]) -> Listener:
+    def keep(event: Event) -> None:
+        if isinstance(event, RunDone):
+            try:
+                remember()
+                records.finish(event.result.run, result_document(event.result), changed=event.result.changed)
+            except OSError as err:
+                click.echo(f"autoglm-fix: this run is not in the history: {err}", err=True)
+
+    return keep
+
+
+def _again(choice: Choice) -> tuple[str, ...]:
+    """The options that a next run needs as well, as they were typed."""
+    again: list[str] = []
+    for option, values in (("-i", choice.inventories), ("-e", choice.extra_vars)):
+        for value in values:
+            again += [option, value]
+    if choice.service:
+        again += ["--service", choice.service]
+    return tuple(again)
+
+
+def _secrets() -> list[str]:
+    """Values of this process's environment that are secrets by name."""
+    words = ("TOKEN", "SECRET", "PASSWORD", "API_KEY")
+    return [value for name, value in os.environ.items() if value and any(word in name.upper() for word in words)]

@@ -1,0 +1,79 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from autoglm_fix.problems import BadInput
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+BAD_INPUT = 4
+FAILED = 2
+
+
+def language(chosen: str | None) -> str:
+    """``--lang``, else the locale's: ``zh`` for a Chinese one, ``en`` for all others."""
+    if chosen:
+        return chosen
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+lang_option = click.option("--lang", type=click.Choice(["en", "zh"]), help="Language of the sentences.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask before changes are made.")
+inventory_option = click.option(
+    "-i", "--inventory", "inventories", multiple=True, metavar="SOURCE", help="A file, a folder, or 'host1,host2,'."
+)
+limit_option = click.option("-l", "--limit", metavar="PATTERN", help="Only these of the hosts.")
+extra_vars_option = click.option(
+    "-e", "--extra-vars", "extra_vars", multiple=True, metavar="VARS", help="k=v, JSON, or @FILE."
+)
+
+
+def output_options(function: C) -> C:
+    """Where a run's report goes."""
+    for option in (
+        click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="A page as well."),
+        click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="JUnit as well."),
+        click.option(
+            "--format", "format_", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def who() -> str:
+    """Who asks, as a host's lock names them."""
+    return f"{getpass.getuser()}@{platform.node()}"
+
+
+def fail_on_bad_input(err: BadInput, *, as_json: bool) -> NoReturn:
+    """Say all that is wrong with the input, and exit with 4: no host was touched."""
+    if as_json:
+        from autoglm_fix.report.json import print_errors
+
+        print_errors(sys.stdout, err.problems)
+    else:
+        for problem in err.problems:
+            click.echo(str(problem), err=True)
+        click.echo("Nothing was touched.", err=True)
+    sys.exit(BAD_INPUT)
+
+
+def ask(question: str) -> bool:
+    """One question on the terminal. The end of the input is a no."""
+    try:
+        return click.confirm(question, default=False, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        return False

@@ -1,0 +1,126 @@
+"""A playbook's play as the script of one service: templates are evaluated when a step's turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.playbook import BoundStep as FilledStep
+from autoglm_fix.playbook import Play, Step, bind_repeat, bind_step, bind_verify, holds
+from autoglm_fix.problems import BadInput
+from autoglm_fix.variables import Variables
+
+from .bound import BoundFix, BoundStep
+from .results import Fault
+from .script import Ask, Until
+
+# A look that takes longer is cut off, unless the step says otherwise.
+_LOOK_S = 120.0
+# Reading every byte of a model from a slow disk takes as long as it takes; no progress ends it.
+_DEEP_LOOK_S = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class PlayStep:
+    """One step of the play, for one service."""
+
+    play: Play
+    step: Step
+    variables: Variables
+
+    @property
+    def name(self) -> str:
+        return self.step.name
+
+    @property
+    def diagnostic(self) -> str:
+        return self.step.diagnose.name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self.step.tags
+
+    @property
+    def register(self) -> str | None:
+        return self.step.register
+
+    @property
+    def refers_to(self) -> frozenset[str]:
+        return self.step.waits_for
+
+    @cached_property
+    def until(self) -> Until | None:
+        repeat = bind_repeat(self.step, self.variables)
+        return None if repeat is None else Until(repeat.retries, repeat.delay_s)
+
+    def bind(self, registered: Mapping[str, Any]) -> Sequence[BoundStep] | Fault:
+        try:
+            filled = bind_step(self.step, self.variables.with_layer(registered))
+        except BadInput as err:
+            return Fault("run.bad-value", {"problem": str(err.problems[0])})
+        return [_bound(self.play, each) for each in filled]
+
+    def satisfied(self, registered: Mapping[str, Any]) -> bool:
+        try:
+            return holds(self.step.until, self.variables.with_layer(self.step.vars).with_layer(registered))
+        except BadInput:
+            # What cannot be told yet may be told after the next diagnosis.
+            return False
+
+
+@dataclass(frozen=True)
+class PlayScript:
+    """A play for one service of one host; ``chosen`` are the steps that tags and ``--start-at`` left."""
+
+    of: Play
+    service: ServiceSpec
+    variables: Variables
+    chosen: Sequence[Step]
+
+    @property
+    def play(self) -> str:
+        return self.of.name
+
+    @cached_property
+    def steps(self) -> Sequence[PlayStep]:
+        return [PlayStep(self.of, step, self.variables) for step in self.chosen]
+
+    @cached_property
+    def asks(self) -> Sequence[Ask]:
+        bound = (bind_verify(verify, self.variables) for verify in self.of.verify)
+        return [_ask(call.options) for call in bound if call is not None]
+
+
+def _ask(options: Mapping[str, object]) -> Ask:
+    """The options of ``generate``; their types were checked when they were bound."""
+    timeout = options["timeout"]
+    tokens = options["max_new_tokens"]
+    return Ask(
+        prompt=str(options["prompt"]),
+        max_new_tokens=tokens if isinstance(tokens, int) else 50,
+        require_gpu=options["require_gpu"] is True,
+        timeout_s=float(timeout) if isinstance(timeout, (int, float)) else 600.0,
+    )
+
+
+def _bound(play: Play, filled: FilledStep) -> BoundStep:
+    step = filled.step
+    deep = any(filled.diagnose.options.get(name) == value for name, value in filled.diagnose.target.deeper.items())
+    return BoundStep(
+        play=play.name,
+        name=step.name,
+        diagnostic=filled.diagnose.target,
+        options=filled.diagnose.options,
+        fixes=tuple(BoundFix(call.target, call.options) for call in filled.fixes),
+        act_on=step.act_on,
+        timeout_s=filled.timeout_s or (_DEEP_LOOK_S if deep else _LOOK_S),
+        allow=step.allow,
+        deny=step.deny,
+        tags=step.tags,
+        no_log=step.no_log,
+        ignore_errors=step.ignore_errors,
+        item=filled.item,
+    )

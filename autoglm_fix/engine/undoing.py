@@ -1,0 +1,77 @@
+"""Bringing back what a run changed, host by host."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autoglm_fix.connect import ChannelClosed
+
+from .events import Event
+from .results import Fault
+from .session import Connect, Refusal, Session
+
+
+@dataclass(frozen=True)
+class Restored:
+    """One path and its ``state``, as ``agent.apply.undo`` says it; ``problem`` is why it was refused."""
+
+    path: str
+    state: str
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class HostUndo:
+    """What became of one host; ``error`` where nothing could be done there."""
+
+    host: str
+    restored: tuple[Restored, ...] = ()
+    error: Fault | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None and all(entry.state != "refused" for entry in self.restored)
+
+
+@dataclass(frozen=True)
+class Undo:
+    """An undo of one run. It is a run itself: ``run_id`` names it in the hosts' locks."""
+
+    of: str
+    run_id: str
+    who: str
+    hosts: Mapping[str, tuple[Connect, str]]
+    listen: Callable[[Event], None]
+
+    def preview(self) -> Sequence[HostUndo]:
+        """What would come back. Nothing is touched."""
+        return [self._on(host, force=False, dry_run=True) for host in self.hosts]
+
+    def carry_out(self, *, force: bool) -> Sequence[HostUndo]:
+        """Bring it back, newest change first; hosts whose files were edited since refuse, unless forced."""
+        return [self._on(host, force=force, dry_run=False) for host in self.hosts]
+
+    def _on(self, host: str, *, force: bool, dry_run: bool) -> HostUndo:
+        connect, state_dir = self.hosts[host]
+        try:
+            session = Session(host, connect, state_dir, threading.Event(), self.listen)
+        except ChannelClosed as err:
+            return HostUndo(host, error=Fault("run.unreachable", {"reason": str(err)}, err.tail))
+        try:
+            if not dry_run:
+                session.begin(self.run_id, self.who)
+            return HostUndo(host, tuple(map(_restored, session.undo(self.of, force=force, dry_run=dry_run))))
+        except Refusal as refusal:
+            return HostUndo(host, error=refusal.fault)
+        except ChannelClosed as err:
+            return HostUndo(host, error=Fault("run.ambiguous", {"reason": str(err)}, err.tail))
+        finally:
+            session.close()
+
+
+def _restored(entry: Mapping[str, Any]) -> Restored:
+    problem = entry["problem"]
+    return Restored(str(entry["path"]), str(entry["state"]), None if problem is None else str(problem))

@@ -1,0 +1,33 @@
+"""The commands that a report offers next, ready to paste."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Again:
+    """How this run was asked for: the playbook and the options that a next run needs as well.
+
+    ``options`` are those that choose hosts and values (``-i``, ``-e`` without secrets), as typed.
+    """
+
+    playbook: str
+    options: tuple[str, ...] = ()
+
+    def run(self, *more: str) -> str:
+        """The same run with more options."""
+        return shlex.join(("autoglm-fix", "run", self.playbook, *self.options, *more))
+
+    def look(self, hosts: Sequence[str]) -> str:
+        """A closer look at one of some hosts, which changes nothing."""
+        host = hosts[0] if hosts else "localhost"
+        limit = () if tuple(hosts) == ("localhost",) else ("-l", host)
+        return self.run(*limit, "--dry-run", "-v")
+
+    @staticmethod
+    def undo(run: str) -> str:
+        """What takes the changes of a run back."""
+        return shlex.join(("autoglm-fix", "undo", run))

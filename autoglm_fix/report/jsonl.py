@@ -1,0 +1,135 @@
+"""``--format jsonl``: one event a line, as it happens; the last one carries the run's document."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+from autoglm_fix.engine.events import (
+    ChangeMade,
+    Doing,
+    Event,
+    HostDone,
+    HostLost,
+    HostPlan,
+    HostStarted,
+    LogLine,
+    PlansReady,
+    Progress,
+    ProofDone,
+    RunDone,
+    RunStarted,
+    StepDone,
+)
+from autoglm_fix.engine.results import ChangeRecord
+
+from .document import SCHEMA, host_document, proof_document, result_document, step_document
+from .safe import json_text
+from .schema import definitions
+from .words import Words
+
+_TEXT = {"type": "string"}
+_COUNT = {"type": "integer"}
+_NAMES: dict[type[Event], str] = {
+    RunStarted: "run-started",
+    HostStarted: "host-started",
+    Doing: "doing",
+    Progress: "progress",
+    LogLine: "log-line",
+    PlansReady: "plans-ready",
+    ChangeMade: "change-made",
+    StepDone: "step-done",
+    ProofDone: "proof-done",
+    HostLost: "host-lost",
+    HostDone: "host-done",
+    RunDone: "run-done",
+}
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class JsonLines:
+    """A listener that prints each event as one line: ``schema``, ``event``, ``time`` and its own keys."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], datetime] = _now) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._words = Words("en")
+        self._one_at_a_time = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Print an event."""
+        time = self._clock().isoformat(timespec="milliseconds")
+        said = {"schema": SCHEMA, "event": _NAMES[type(event)], "time": time, **self._keys(event)}
+        with self._one_at_a_time:
+            self._stream.write(json_text(said) + "\n")
+            self._stream.flush()
+
+    def _keys(self, event: Event) -> Mapping[str, Any]:
+        words = self._words
+        if isinstance(event, (RunStarted, HostStarted, Doing, Progress, LogLine)):
+            return {name: list(each) if isinstance(each, tuple) else each for name, each in vars(event).items()}
+        if isinstance(event, PlansReady):
+            return {"deeper": event.deeper, "plans": [self._plan(plan) for plan in event.plans]}
+        if isinstance(event, ChangeMade):
+            return {"host": event.host, "step": event.step, "change": _change(event.change)}
+        if isinstance(event, StepDone):
+            return {"host": event.host, "step": step_document(event.step, words)}
+        if isinstance(event, ProofDone):
+            return {"host": event.host, "proof": proof_document(event.play, event.proof)}
+        if isinstance(event, HostLost):
+            error = {"message": words.fault(event.error), "hint": words.hint(event.error).text}
+            return {"host": event.host, "error": {**error, "tail": list(event.error.tail)}}
+        if isinstance(event, HostDone):
+            return {"host": event.host.name, "result": host_document(event.host, words)}
+        return {"result": result_document(event.result, words)}
+
+    def _plan(self, plan: HostPlan) -> dict[str, Any]:
+        return {"host": plan.host, "steps": [step_document(step, self._words) for step in plan.steps]}
+
+
+def _change(change: ChangeRecord) -> dict[str, Any]:
+    return dict(vars(change))
+
+
+def event_schema() -> dict[str, Any]:
+    """The JSON Schema of one line."""
+    step, proof = {"$ref": "#/$defs/step"}, {"$ref": "#/$defs/proof"}
+    texts = {"type": "array", "items": _TEXT}
+    change = {**_keys("kind", "target", "risk", "undo", "summary", "diff"), "made": {"type": "boolean"}}
+    change["problem"] = {"type": ["string", "null"]}
+    plan = _closed({"host": _TEXT, "steps": {"type": "array", "items": step}})
+    shapes: dict[type[Event], dict[str, Any]] = {
+        RunStarted: {**_keys("run", "playbook"), "hosts": texts, "dry_run": {"type": "boolean"}},
+        HostStarted: _keys("host"),
+        Doing: _keys("host", "phase", "what"),
+        Progress: {**_keys("host", "what", "unit"), "done": _COUNT, "total": _COUNT},
+        LogLine: _keys("host", "line"),
+        PlansReady: {"deeper": {"type": "boolean"}, "plans": {"type": "array", "items": plan}},
+        ChangeMade: {**_keys("host", "step"), "change": _closed(change)},
+        StepDone: {**_keys("host"), "step": step},
+        ProofDone: {**_keys("host"), "proof": proof},
+        HostLost: {**_keys("host"), "error": {"$ref": "#/$defs/error"}},
+        HostDone: {**_keys("host"), "result": {"$ref": "#/$defs/host"}},
+        RunDone: {"result": {"$ref": "#/$defs/run"}},
+    }
+    lines = [_line(_NAMES[event], shape) for event, shape in shapes.items()]
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "title": "autoglm-fix event", "oneOf": lines, "$defs": definitions()}
+
+
+def _line(name: str, shape: Mapping[str, Any]) -> dict[str, Any]:
+    return _closed({"schema": {"const": SCHEMA}, "event": {"const": name}, **_keys("time"), **shape})
+
+
+def _keys(*names: str) -> dict[str, Any]:
+    return dict.fromkeys(names, _TEXT)
+
+
+def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    names = list(properties)
+    return {"type": "object", "properties": dict(properties), "required": names, "additionalProperties": False}

@@ -1,0 +1,126 @@
+"""The one masker: every string of every event passes it before any listener sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from autoglm_fix.diagnostics import Finding
+from autoglm_fix.engine.events import ChangeMade, Event, Listener
+from autoglm_fix.engine.results import ChangeRecord, Fault, StepResult
+from autoglm_fix.fixes import Declined
+
+from .secrets import HIDDEN, Secrets, asks_for_a_secret, names_a_secret
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+D = TypeVar("D", bound="DataclassInstance")
+
+# Our own words and names, on which scripts, catalogues and the next command rely; a host has no say in them.
+_OURS = frozenset(
+    {
+        *("code", "status", "kind", "risk", "undo", "severity", "symptom", "phase", "unit"),
+        *("run", "host", "service", "diagnostic"),
+    }
+)
+_NAMED = frozenset({"hosts", "services"})
+
+
+class Masker:
+    """Replaces secrets by ``***``: the values it is given, and whatever looks like one.
+
+    The values of ``no_log`` steps are hidden altogether; codes, statuses and that it failed stay.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = Secrets(secrets)
+        self._no_log: set[str] = set()
+
+    def text(self, text: str) -> str:
+        """The text without its secrets."""
+        return self._secrets.hide(text)
+
+    def event(self, event: Event) -> Event:
+        """The event with every string of it masked."""
+        if isinstance(event, ChangeMade) and event.step in self._no_log:
+            event = dataclasses.replace(event, change=_hidden_change(event.change))
+        return self._instance(event)
+
+    def _instance(self, value: D) -> D:
+        masked_fields = {each.name: self._field(each.name, getattr(value, each.name)) for each in _fields(value)}
+        return dataclasses.replace(value, **masked_fields)
+
+    def _field(self, name: str, value: Any) -> Any:
+        if name in _OURS and isinstance(value, str):
+            return value
+        if name in _NAMED:
+            if isinstance(value, Mapping):
+                return {key: self._any(each) for key, each in value.items()}
+            return value
+        return self._any(value)
+
+    def _any(self, value: Any) -> Any:
+        if isinstance(value, Enum):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self._any(key): self._setting(key, each) for key, each in value.items()}
+        if isinstance(value, tuple):
+            return tuple(self._arguments(value))
+        if isinstance(value, list):
+            return list(self._arguments(value))
+        if isinstance(value, StepResult) and value.no_log:
+            self._no_log.add(value.name)
+            value = _hidden_step(value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._instance(value)
+        return value
+
+    def _setting(self, key: Any, value: Any) -> Any:
+        if isinstance(key, str) and isinstance(value, str) and value and names_a_secret(key):
+            return HIDDEN
+        return self._any(value)
+
+    def _arguments(self, values: Iterable[Any]) -> Iterator[Any]:
+        secret_next = False
+        for value in values:
+            yield HIDDEN if secret_next and isinstance(value, str) else self._any(value)
+            secret_next = isinstance(value, str) and asks_for_a_secret(value)
+
+
+def masked(listener: Listener, masker: Masker) -> Listener:
+    """The listener behind the masker: it never sees a secret."""
+
+    def listen(event: Event) -> None:
+        listener(masker.event(event))
+
+    return listen
+
+
+def _fields(value: DataclassInstance) -> tuple[dataclasses.Field[Any], ...]:
+    return tuple(each for each in dataclasses.fields(value) if each.init)
+
+
+def _hidden_step(step: StepResult) -> StepResult:
+    return dataclasses.replace(
+        step,
+        findings=tuple(map(_hidden_finding, step.findings)),
+        remaining=tuple(map(_hidden_finding, step.remaining)),
+        changes=tuple(map(_hidden_change, step.changes)),
+        declined=tuple(Declined(each.code, dict.fromkeys(each.values, HIDDEN)) for each in step.declined),
+        items=tuple(dataclasses.replace(item, no_log=True) for item in step.items),
+        error=step.error and Fault(step.error.code, dict.fromkeys(step.error.values, HIDDEN)),
+    )
+
+
+def _hidden_finding(finding: Finding) -> Finding:
+    return dataclasses.replace(finding, **{each.name: HIDDEN for each in _fields(finding)})
+
+
+def _hidden_change(change: ChangeRecord) -> ChangeRecord:
+    problem = None if change.problem is None else HIDDEN
+    return dataclasses.replace(change, target=HIDDEN, summary=HIDDEN, diff="", problem=problem)

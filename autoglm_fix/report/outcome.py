@@ -1,0 +1,159 @@
+"""What a run comes to: a verdict for each service, and hosts that ended alike as one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+
+from autoglm_fix.diagnostics import Finding
+from autoglm_fix.engine.results import (
+    ChangeRecord,
+    HostResult,
+    HostStatus,
+    RunResult,
+    StepResult,
+    StepStatus,
+)
+from autoglm_fix.proof import Proof
+
+# More distinct outcomes than this, and hosts are put together that differ in paths or numbers only.
+_DISTINCT = 20
+
+BAD = (StepStatus.FAILED, StepStatus.AMBIGUOUS, StepStatus.UNFIXED, StepStatus.UNKNOWN)
+_ORDER = list(HostStatus)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a caller of a service gets now: the code of a sentence, and the symptom it mentions."""
+
+    code: str
+    symptom: str = "none"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Hosts that ended alike; ``exact`` is False where they differ in paths or numbers."""
+
+    hosts: tuple[str, ...]
+    results: tuple[HostResult, ...]
+    exact: bool
+
+    @property
+    def first(self) -> HostResult:
+        return self.results[0]
+
+
+def verdict(host: HostResult, service: str | None = None) -> Verdict:
+    """The verdict over one service of a host, or over a host that has none."""
+    if service is None:
+        return Verdict(host.status.value)
+    asked = host.services[service]
+    proof = proof_of(host, service)
+    steps = list(steps_of(host, service))
+    repaired = any(step.status is StepStatus.FIXED for step in steps)
+    if asked.status is HostStatus.VERIFIED:
+        return Verdict("answers-again" if repaired else "answers")
+    if asked.status is HostStatus.CLEAN and repaired:
+        return Verdict("repaired")
+    if asked.status in (HostStatus.FAILED, HostStatus.UNFIXED, HostStatus.PENDING):
+        if proof is not None and proof.status == "verified":
+            return Verdict("answers-faults")
+        judged = proof is not None and proof.status == "failed" and proof.symptom != "none"
+        symptom = proof.symptom if proof is not None and judged else asked.symptom
+        if symptom != "none":
+            return Verdict("badly" if symptom in ("garbage", "cut", "slow") else "silent", symptom)
+    return Verdict(asked.status.value)
+
+
+def verdicts(result: RunResult) -> list[tuple[Verdict, int, bool]]:
+    """How many services (or, marked True, hosts without any) share each verdict; worst first."""
+    counted: dict[tuple[Verdict, bool], int] = {}
+    for host in sorted(result.hosts.values(), key=lambda host: _ORDER.index(host.status)):
+        for key in [(verdict(host, name), False) for name in host.services] or [(verdict(host), True)]:
+            counted[key] = counted.get(key, 0) + 1
+    return [(each, n, hosts) for (each, hosts), n in counted.items()]
+
+
+def outcomes(result: RunResult) -> list[Outcome]:
+    """Hosts that ended alike, worst first, then the most hosts first."""
+    exact = _grouped(result, True)
+    groups = exact if len(exact) <= _DISTINCT else _grouped(result, False)
+    return sorted(groups, key=lambda group: (_ORDER.index(group.first.status), -len(group.hosts)))
+
+
+def parts(step: StepResult) -> tuple[StepResult, ...]:
+    """A step as it was carried out: the items of its loop, numbered where they share a name, or itself."""
+    names = [item.name for item in step.items]
+    items = tuple(
+        replace(part, name=f"{part.name} [{number}]") if names.count(item.name) > 1 else part
+        for number, item in enumerate(step.items, 1)
+        for part in parts(item)
+    )
+    if items and step.error is not None and all(item.error is None for item in items):
+        return (*items, replace(step, items=(), findings=(), changes=(), declined=(), remaining=()))
+    return items or (step,)
+
+
+def steps_of(host: HostResult, service: str | None = None) -> Iterator[StepResult]:
+    """The steps of a service, or of the host, loops taken apart."""
+    for step in host.steps:
+        if service is None or step.service == service:
+            yield from parts(step)
+
+
+def proof_of(host: HostResult, service: str) -> Proof | None:
+    """The last proof of a service."""
+    return next((proof for _, proof in reversed(host.proof) if proof.service == service), None)
+
+
+def made(host: HostResult) -> list[ChangeRecord]:
+    """The changes that were made on a host."""
+    return [change for step in steps_of(host) for change in step.changes if change.made]
+
+
+def planned(host: HostResult) -> list[ChangeRecord]:
+    """The changes that wait for a run that is not a dry-run, and could be made."""
+    pending = [step for step in steps_of(host) if step.status is StepStatus.PENDING]
+    return [change for step in pending for change in step.changes if change.problem is None and not change.made]
+
+
+def left(step: StepResult) -> tuple[Finding, ...]:
+    """What is still wrong after a step, as far as it counts."""
+    found = step.remaining or step.findings
+    errors = tuple(finding for finding in found if finding.severity == "error")
+    return errors or tuple(finding for finding in found if finding.severity == "warning")
+
+
+def _grouped(result: RunResult, exact: bool) -> list[Outcome]:
+    groups: dict[Hashable, list[str]] = {}
+    for name, host in result.hosts.items():
+        groups.setdefault(_likeness(host, exact), []).append(name)
+    return [Outcome(tuple(names), tuple(result.hosts[name] for name in names), exact) for names in groups.values()]
+
+
+def _likeness(host: HostResult, exact: bool) -> Hashable:
+    services = tuple((name, each.status, each.symptom, each.cause) for name, each in host.services.items())
+    proofs = tuple(
+        (
+            proof.service,
+            proof.status,
+            proof.code,
+            tuple((check.name, check.status, check.code) for check in proof.checks),
+        )
+        for _, proof in host.proof
+    )
+    return (
+        *(host.status, services, proofs, tuple(alike(step, exact) for step in steps_of(host))),
+        *(host.error and host.error.code, host.rollback and host.rollback.status),
+    )
+
+
+def alike(step: StepResult, exact: bool) -> Hashable:
+    """What two hosts must share for their steps to be shown as one."""
+    return (
+        *(step.name, step.service, step.status, step.provisional, step.error and step.error.code),
+        tuple((each.code, each.subject if exact else "") for each in (*step.findings, *step.remaining)),
+        tuple((each.kind, each.made, each.problem is None, each.target if exact else "") for each in step.changes),
+        tuple(each.code for each in step.declined),
+    )

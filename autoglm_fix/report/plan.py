@@ -1,0 +1,130 @@
+"""The plan as people read it before they say yes: each distinct one once, with the hosts it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+from autoglm_fix.engine.events import HostPlan
+from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
+
+from .lines import Line, Span, Style, diff_lines, labelled, line
+from .outcome import alike, parts
+from .words import Words
+
+_FOLDED = 6
+_RISK: dict[str, Style] = {"safe": "good", "restart": "warn"}
+_SEVERITY: dict[str, Style] = {"error": "bad", "warning": "warn", "info": "faint"}
+
+
+class PlanView:
+    """The lines of a folded plan. ``whole`` shows every line of every diff."""
+
+    def __init__(self, words: Words, *, whole: bool, verbosity: int = 0) -> None:
+        self._words = words
+        self._whole = whole
+        self._verbosity = verbosity
+
+    def lines(self, plans: Sequence[HostPlan], *, deeper: bool = False) -> Iterator[Line]:
+        """All plans, identical ones once, those of the most hosts first."""
+        say = self._words.say
+        groups: dict[Hashable, list[HostPlan]] = {}
+        for plan in plans:
+            groups.setdefault(_likeness(plan), []).append(plan)
+        if deeper:
+            yield line(Span(say("report.plan-deeper"), "strong"))
+        idle = []
+        for group in sorted(groups.values(), key=len, reverse=True):
+            hosts = [plan.host for plan in group]
+            if not any(_speaks(part, self._verbosity) for step in group[0].steps for part in parts(step)):
+                idle += hosts
+                continue
+            yield line(Span(say("report.plan-for", hosts=self._words.hosts(hosts)), "strong"))
+            for step in group[0].steps:
+                for part in parts(step):
+                    yield from self.step(part)
+        if idle:
+            yield line(say("report.plan-idle", hosts=self._words.hosts(idle)))
+        if len(idle) < len(plans):
+            yield line(self._total(plans))
+
+    def step(self, step: StepResult) -> Iterator[Line]:
+        """One step: what was found, what would be done about it, and why not more."""
+        if not _speaks(step, self._verbosity):
+            return
+        words = self._words
+        place = f" [{step.service}]" if step.service else ""
+        yield line(Span(step.name, "place"), Span(place, "faint"), indent=2)
+        width = max(len(severity) for severity in _SEVERITY)
+        if step.provisional is not None:
+            yield line(Span(words.say("report.provisional", step=step.provisional), "warn"), indent=4)
+        for finding in step.findings:
+            if finding.severity != "info" or self._verbosity:
+                severity = words.name("severity", finding.severity)
+                code = Span(f" ({finding.code})", "faint")
+                style = _SEVERITY[finding.severity]
+                yield labelled(severity, width, words.finding(finding), code, indent=4, style=style)
+        for number, change in enumerate(step.changes, 1):
+            yield from self._change(number, change)
+        for declined in step.declined:
+            yield line(Span(words.say("report.declined", reason=words.declined(declined)), "faint"), indent=4)
+            advice = words.hint(declined)
+            if advice.text:
+                yield line(advice.text, indent=6)
+        if step.error is not None:
+            status = Span(words.name("step", step.status.value), "bad")
+            yield line(status, words.colon, words.fault(step.error), indent=4)
+
+    def _change(self, number: int, change: ChangeRecord) -> Iterator[Line]:
+        words = self._words
+        undo: Style = "bad" if change.undo == "none" else "faint"
+        yield labelled(
+            f"{number}.",
+            2,
+            words.say("report.change", summary=change.summary, target=change.target),
+            "  ",
+            Span(words.name("risk", change.risk), _RISK.get(change.risk, "bad")),
+            words.comma,
+            Span(words.name("undo", change.undo), undo),
+            indent=4,
+        )
+        if change.problem is not None:
+            yield line(Span(words.say("report.cannot", problem=change.problem), "bad"), indent=8)
+        shown, folded = diff_lines(change.diff, 8, None if self._whole else _FOLDED)
+        yield from shown
+        if folded:
+            yield line(Span(words.count("report.folded", folded), "faint"), indent=8)
+
+    def _total(self, plans: Sequence[HostPlan]) -> str:
+        words = self._words
+        hosts = sum(1 for plan in plans if _changes(plan))
+        changes = sum(_changes(plan) for plan in plans)
+        if not changes:
+            return words.say("report.plan-none", hosts=words.count("report.hosts", len(plans)))
+        return words.say(
+            "report.plan-total",
+            changes=words.count("report.changes", changes),
+            hosts=words.count("report.hosts", hosts),
+        )
+
+
+def _changes(plan: HostPlan) -> int:
+    return sum(len(part.changes) for step in plan.steps for part in parts(step))
+
+
+def _speaks(step: StepResult, verbosity: int) -> bool:
+    if step.status is StepStatus.SKIPPED:
+        return False
+    loud = any(finding.severity != "info" for finding in step.findings)
+    return bool(verbosity or loud or step.changes or step.declined or step.error)
+
+
+def _likeness(plan: HostPlan) -> Hashable:
+    """Plans are one where a yes to one is a yes to all: the same findings, changes and bytes."""
+    return tuple(
+        (
+            alike(part, True),
+            tuple((change.summary, change.risk, change.undo, change.diff, change.problem) for change in part.changes),
+        )
+        for step in plan.steps
+        for part in parts(step)
+    )

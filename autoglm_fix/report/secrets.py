@@ -1,0 +1,101 @@
+"""What a secret looks like in text: the values that are known, and shapes that give one away."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+HIDDEN = "***"
+
+# Names that hold a secret. "token" and "key" alone are words of this trade (eos_token, a tensor's key), so
+# they need a neighbour; in capitals, or as "token=", they are settings.
+_NAME = (
+    r"[\w.-]*(?:api[_-]?key|secret[_-]?key|access[_-]?key(?:[_-]id)?|private[_-]?key|auth[_-]?key|password|passwd"
+    r"|passphrase|secret|credentials?|(?:hf|hub|access|auth|api|bearer|refresh|session|github|security"
+    r"|modelscope)[_-]?token)"
+)
+_CAPITALS = r"[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)"
+_IS = r"(?:\\*['\"])?\s*[=:]\s*"
+# "HF_TOKEN: not set" says something and gives nothing away.
+_VALUE = (
+    r"(?!(?:not|unset|missing|absent|none|null|empty|true|false|is|was|required)\b|\*\*\*)"
+    r"(?:\\+\"[^\"\n]*\"?|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|(?:[^\s'\"&]|&(?!\w+=))+)"
+)
+_ALONE = r"(?<![A-Za-z0-9_])"
+_SCHEME = r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://"
+
+
+def _shape(pattern: str, replacement: str = HIDDEN, *, case: bool = False) -> tuple[re.Pattern[str], str]:
+    return re.compile(pattern, re.DOTALL if case else re.DOTALL | re.IGNORECASE), replacement
+
+
+_SHAPES = (
+    _shape(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
+    _shape(rf"({_SCHEME}[^\s/:@'\"]*:)[^\s/'\"]+@", rf"\1{HIDDEN}@"),
+    _shape(rf"({_SCHEME})[^\s/:@'\"]{{16,}}@", rf"\1{HIDDEN}@"),
+    _shape(
+        r"([?&](?:key|token|sig|signature|auth|x-amz-(?:signature|security-token|credential))=)[^&\s#'\"]+",
+        rf"\1{HIDDEN}",
+    ),
+    _shape(r"(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?)(?:[a-z]+\s+)?[^\s'\",]+", rf"\1{HIDDEN}"),
+    _shape(r"(\bbearer\s+)[\w.~+/=-]{6,}", rf"\1{HIDDEN}"),
+    _shape(rf"((?<![\w.-]){_NAME}{_IS}){_VALUE}", rf"\1{HIDDEN}"),
+    _shape(rf"({_ALONE}{_CAPITALS}{_IS}){_VALUE}", rf"\1{HIDDEN}", case=True),
+    _shape(rf"((?<![\w.-])--{_NAME}\s+)(?!-){_VALUE}", rf"\1{HIDDEN}"),
+    _shape(rf"({_ALONE}token=)['\"]?[\w.-]{{8,}}['\"]?", rf"\1{HIDDEN}"),
+    _shape(_ALONE + r"hf_(?:[A-Za-z0-9]{16,}|(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,})", case=True),
+    _shape(_ALONE + r"sk-[A-Za-z0-9_-]{8,}", case=True),
+    _shape(_ALONE + r"(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})", case=True),
+    _shape(_ALONE + r"(?:xox[a-z]-[A-Za-z0-9-]{8,}|AKIA[0-9A-Z]{16}|ms-[0-9a-f]{8}-[0-9a-f-]{20,})", case=True),
+    _shape(_ALONE + r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", case=True),
+)
+_SECRET_NAME = re.compile(rf"(?:{_NAME}|authorization)\Z", re.IGNORECASE)
+_SECRET_FLAG = re.compile(rf"--?(?:{_NAME}|token)\Z", re.IGNORECASE)
+
+
+class Secrets:
+    """The secrets of one run. ``known`` are values; one shorter than 4 only counts as a whole word."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        forms = {form for secret in known for form in _forms(secret)}
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        self._known = re.compile("|".join(map(_pattern, longest_first))) if forms else None
+
+    def hide(self, text: str) -> str:
+        """The text with ``***`` for every secret in it."""
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
+        for pattern, replacement in _SHAPES:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a setting of this name holds a secret: ``api_key``, ``HF_TOKEN``, ``password``."""
+    return bool(_SECRET_NAME.match(name) or re.fullmatch(_CAPITALS, name))
+
+
+def asks_for_a_secret(argument: str) -> bool:
+    """Whether the argument after this one is a secret: ``--api-key``, ``--token``."""
+    return _SECRET_FLAG.match(argument) is not None
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """How a value may be written: plain, in JSON, in a URL, in base64, line by line."""
+    if not secret.strip():
+        return
+    yield secret
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield quote(secret, safe="")
+    if len(secret) >= 8:
+        yield base64.b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii").rstrip("=")
+    if "\n" in secret:
+        yield from (line.strip() for line in secret.splitlines() if len(line.strip()) >= 8)
+
+
+def _pattern(form: str) -> str:
+    return re.escape(form) if len(form) >= 4 else rf"(?<!\w){re.escape(form)}(?!\w)"

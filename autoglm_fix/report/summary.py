@@ -1,0 +1,119 @@
+"""The end of a run, for people: what answers, why it did not, what was done, the proof, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autoglm_fix.engine.results import HostStatus, RunResult
+
+from .again import Again
+from .lines import Line, Span, Style, line
+from .outcome import Outcome, made, outcomes, planned, verdict, verdicts
+from .service_view import ServiceView
+from .words import Words, duration
+
+STATUS_STYLE: dict[str, Style] = {
+    **dict.fromkeys(("failed", "ambiguous", "unfixed", "unreachable"), "bad"),
+    **dict.fromkeys(("unproved", "unknown", "interrupted", "untouched", "no-service", "pending"), "warn"),
+    **dict.fromkeys(("verified", "clean", "fixed"), "good"),
+}
+
+
+class Summary:
+    """The lines of a summary. The first one counts; groups of hosts follow, worst first."""
+
+    def __init__(self, words: Words, again: Again, *, verbosity: int = 0) -> None:
+        self._words = words
+        self._again = again
+        self._verbosity = verbosity
+
+    def lines(self, result: RunResult) -> Iterator[Line]:
+        """The whole summary of a run."""
+        worst = next((group.first.status for group in outcomes(result)), HostStatus.CLEAN)
+        yield line(Span(headline(result, self._words), STATUS_STYLE[worst.value]))
+        yield line(self.changes(result))
+        for group in outcomes(result):
+            yield line()
+            yield from self.group(group, result)
+        last = list(self.after(result))
+        if last:
+            yield line()
+            yield from last
+
+    def changes(self, result: RunResult) -> str:
+        """What this run has changed, or would change; never more than it did."""
+        words = self._words
+        counted = {name: len(planned(host) if result.dry_run else made(host)) for name, host in result.hosts.items()}
+        total, hosts = sum(counted.values()), sum(1 for n in counted.values() if n)
+        if not total:
+            return words.say("report.dry-run-idle" if result.dry_run else "report.changed-nothing")
+        return words.say(
+            "report.dry-run-pending" if result.dry_run else "report.changed",
+            changes=words.count("report.changes", total),
+            hosts=words.count("report.hosts", hosts),
+        )
+
+    def group(self, group: Outcome, result: RunResult) -> Iterator[Line]:
+        """Hosts that ended alike: who they are, then their services."""
+        words = self._words
+        status = group.first.status.value
+        head: list[str | Span] = [
+            Span(words.hosts(group.hosts), "strong"),
+            words.colon,
+            Span(words.name("status", status), STATUS_STYLE[status]),
+        ]
+        if self._verbosity and len(group.hosts) == 1:
+            head.append(Span(f" ({duration(group.first.duration_s)})", "faint"))
+        yield line(*head)
+        view = ServiceView(words, self._again, group, dry_run=result.dry_run, verbosity=self._verbosity)
+        yield from view.host()
+        for name in group.first.services:
+            if len(group.first.services) > 1 or self._verbosity:
+                said = phrase(words, verdict(group.first, name).code, verdict(group.first, name).symptom, 1)
+                yield line(Span(name, "strong"), words.colon, said, indent=2)
+            yield from view.service(name)
+        if not group.exact and len(group.hosts) > 1:
+            yield line(Span(words.say("report.differ", host=group.hosts[0]), "faint"), indent=2)
+
+    def after(self, result: RunResult) -> Iterator[Line]:
+        """The command that makes the changes, or takes them back."""
+        words = self._words
+        if any(map(planned, result.hosts.values())) and not any(map(made, result.hosts.values())):
+            yield line(words.say("report.next-run"))
+            yield line(Span(self._again.run(), "strong"), indent=2, whole=True)
+        kept = [host for host in result.hosts.values() if host.rollback is None or host.rollback.status != "restored"]
+        if not result.dry_run and any(made(host) for host in kept):
+            yield line(words.say("report.next-undo"))
+            yield line(Span(self._again.undo(result.run), "strong"), indent=2, whole=True)
+
+
+def headline(result: RunResult, words: Words) -> str:
+    """The line that counts: ``3 hosts, 3 services: 2 answer, 1 does not answer (empty)``."""
+    hosts = words.count("report.hosts", len(result.hosts))
+    services = sum(len(host.services) for host in result.hosts.values())
+    found = verdicts(result)
+    if len(found) == 1:
+        each, n, _ = found[0]
+        said = phrase(words, each.code, each.symptom, n)
+        said = said if n == 1 else words.say("report.all", phrase=said)
+    else:
+        said = words.joined(
+            words.count(
+                "report.host-is" if of_hosts and services else "report.is",
+                n,
+                phrase=phrase(words, each.code, each.symptom, n),
+            )
+            for each, n, of_hosts in found
+        )
+    if not result.hosts:
+        return words.say("report.headline-none")
+    if not services:
+        return words.say("report.headline", what=hosts, phrase=said)
+    return words.say(
+        "report.headline", what=words.joined((hosts, words.count("report.services", services))), phrase=said
+    )
+
+
+def phrase(words: Words, verdict_code: str, symptom: str, n: int) -> str:
+    """A verdict in words: "does not answer (empty)", "do not answer (empty)" for several."""
+    return words.count(f"report.is-{verdict_code}", n, symptom=words.name("symptom", symptom))

@@ -1,0 +1,167 @@
+"""What reports say, in one language: sentences by code, and numbers as people write them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autoglm_fix.diagnostics import Finding
+from autoglm_fix.engine.results import Fault
+from autoglm_fix.fixes import Declined
+from autoglm_fix.locale import Catalogue, size
+from autoglm_fix.proof import Check, Proof
+
+from .ranges import shown
+from .secrets import HIDDEN
+
+# Around a value while its sentence is filled: private characters that no sentence uses.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_PIECES = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}|([^{_OPEN}]+)")
+_COMMAND = re.compile(r"`([^`]+)`")
+_ROOM = 72
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do: the sentence, and the command in it that can be pasted (its values are quoted)."""
+
+    text: str = ""
+    command: str | None = None
+
+
+class Words:
+    """The wording of reports. A code without a sentence is shown with its values, never an error."""
+
+    def __init__(self, language: str = "en") -> None:
+        self.language = language
+        self._catalogue = Catalogue(language)
+        self.colon = self.say("report.pair", first="|", second="|")[1:-1]
+        self.comma = self.say("report.list", first="|", second="|")[1:-1]
+
+    def say(self, code: str, /, **values: Any) -> str:
+        """A sentence of the reports' own catalogue."""
+        return self._catalogue.part(code, "summary", values)
+
+    def count(self, code: str, n: int, /, **values: Any) -> str:
+        """A sentence about ``n`` things: its part ``one`` or ``many``."""
+        return self._catalogue.part(code, "one" if n == 1 else "many", {"n": n, **values})
+
+    def name(self, kind: str, word: str) -> str:
+        """One of our own words (a status, a risk) in this language; a word without a sentence is itself."""
+        return self._filled(f"report.{kind}-{word}", "summary", {}) or word
+
+    def finding(self, finding: Finding) -> str:
+        """What is wrong, in one sentence."""
+        return self._summary(finding.code, _values(finding))
+
+    def advice(self, finding: Finding) -> Advice:
+        """What to do about a finding."""
+        return self._advice(finding.code, _values(finding))
+
+    def declined(self, declined: Declined) -> str:
+        """Why a fix has nothing to offer."""
+        return self._summary(declined.code, declined.values)
+
+    def fault(self, fault: Fault) -> str:
+        """What went wrong, in one sentence."""
+        return self._summary(fault.code, fault.values)
+
+    def reason(self, judged: Check | Proof) -> str | None:
+        """Why a claim or a proof did not pass; None where it did."""
+        values = judged.evidence if isinstance(judged, Check) else judged.values
+        return None if judged.code is None else self._summary(judged.code, values)
+
+    def hint(self, said: Fault | Declined | Check | Proof) -> Advice:
+        """What to do about an error, a refusal or a claim."""
+        if said.code is None:
+            return Advice()
+        return self._advice(said.code, said.evidence if isinstance(said, Check) else said.values)
+
+    def hosts(self, hosts: Iterable[str], *, room: int = _ROOM) -> str:
+        """``gpu01``, or ``gpu[01-64] (64 hosts)``."""
+        names = list(hosts)
+        folded = shown(names, room)
+        return folded if len(names) == 1 else f"{folded} ({self.count('report.hosts', len(names))})"
+
+    def joined(self, parts: Iterable[str]) -> str:
+        """Parts of a sentence in a row."""
+        return self.comma.join(parts)
+
+    def _summary(self, code: str, values: Mapping[str, Any]) -> str:
+        if values and all(value == HIDDEN for value in values.values()):
+            return self.say("report.hidden", code=code)
+        return self._filled(code, "summary", values) or self.say("report.no-sentence", code=code, values=_plain(values))
+
+    def _advice(self, code: str, values: Mapping[str, Any]) -> Advice:
+        if values and all(value == HIDDEN for value in values.values()):
+            return Advice()
+        return advice(self._filled(code, "advice", {name: _marked(value) for name, value in values.items()}) or "")
+
+    def _filled(self, code: str, part: str, values: Mapping[str, Any]) -> str | None:
+        try:
+            return self._catalogue.part(code, part, values)
+        except (KeyError, OSError, TypeError, ValueError):
+            return None
+
+
+def advice(filled: str) -> Advice:
+    """The advice of a filled sentence: values inside backticks become shell words.
+
+    A path that a host made up must not become a second command in somebody's terminal.
+    """
+    text, inside = "", False
+    for value, own in _PIECES.findall(filled):
+        if own:
+            inside ^= own.count("`") % 2 == 1
+            text += own
+        else:
+            # A backtick of the host's would end the command early.
+            text += (shlex.quote(value) if inside else value).replace("`", "'" if not inside else "?")
+    commands = _COMMAND.findall(text)
+    return Advice(text, commands[-1] if commands else None)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: "0.4 s", "1:05 min", "2:03:09 h"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def amount(number: float, unit: str) -> str:
+    """A number with its unit: "3.1 GiB", "128 tokens"."""
+    return size(number) if unit == "bytes" else f"{number:,.0f} {unit}".rstrip()
+
+
+def shortened(text: str, room: int) -> str:
+    """Text on one line, cut at ``room`` characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= room else flat[: room - 1].rstrip() + "…"
+
+
+class _Marked(str):
+    """A host's text inside an advice, recognisable after the sentence has been filled."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return _OPEN + str.replace(self, _OPEN, "?").replace(_CLOSE, "?") + _CLOSE
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, str):
+        return _Marked(value)
+    return [_marked(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def _values(finding: Finding) -> dict[str, Any]:
+    return {"subject": finding.subject, **finding.evidence}
+
+
+def _plain(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())

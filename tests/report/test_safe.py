@@ -1,0 +1,182 @@
+"""Host data before a terminal sees it: control characters escaped, secrets masked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from autoglm_fix.engine.events import ChangeMade, Event, LogLine, PlansReady, RunDone, StepDone
+from autoglm_fix.engine.results import StepStatus
+from autoglm_fix.report.safe import Masker, json_text, masked, safe, safe_lines
+
+from . import runs
+
+SHOWN = {
+    "plain text, 中文, é, emoji 👩‍💻": "plain text, 中文, é, emoji 👩‍💻",
+    "": "",
+    "\x1b[31mred\x1b[0m": "\\x1b[31mred\\x1b[0m",
+    "\x9b31m": "\\x9b31m",
+    "bell\x07 back\x08 delete\x7f": "bell\\x07 back\\x08 delete\\x7f",
+    "two\nlines": "two lines",
+    "two\r\n\n  lines": "two lines",
+    "over\rwritten": "over written",
+    "a\u2028b\u2029c\x85d": "a b c d",
+    "tab\there": "tab\\there",
+    "abc\u202etxt.exe": "abc\\u202etxt.exe",
+    "\u2066isolate\u2069": "\\u2066isolate\\u2069",
+    "zero\u200bwidth\ufeff": "zero\\u200bwidth\\ufeff",
+    "broken \ud800 half": "broken \\ud800 half",
+    "tag \U000e0041": "tag \\U000e0041",
+    "{{ 7*7 }} ${x} %s {0}": "{{ 7*7 }} ${x} %s {0}",
+}
+
+
+@pytest.mark.parametrize("said", SHOWN)
+def test_what_a_terminal_obeys_is_escaped(said: str) -> None:
+    assert safe(said) == SHOWN[said]
+
+
+def test_only_a_newline_ends_a_line_of_several() -> None:
+    assert safe_lines("a\r\nb\u2028c\x0bd\n") == ["a\\x0d", "b\\u2028c\\x0bd"]
+    assert safe_lines("") == [""]
+
+
+@pytest.mark.parametrize("said", SHOWN)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_says_the_same_with_its_own_escapes(said: str, indent: int | None) -> None:
+    document = {"said": [said], said: 1.5}
+    text = json_text(document, indent=indent)
+    assert json.loads(text) == document
+    assert safe(text.replace("\n", "")) == text.replace("\n", "")
+
+
+KNOWN = ["hunter2", "p&ss w/rd\"'", "ab", "-----KEY-----\nline one of it\nline two of it\n", ""]
+MASKED = {
+    # What is known.
+    "the password is hunter2.": "the password is ***.",
+    "p%26ss%20w%2Frd%22%27": "***",
+    'json: "p&ss w/rd\\"\'"': 'json: "***"',
+    "aHVudGVyMg": "aHVudGVyMg",
+    "short ones as words only: ab, cab, ab_": "short ones as words only: ***, cab, ab_",
+    "…line two of it…": "…***…",
+    # What looks like one.
+    "Authorization: Bearer abc.DEF-123": "Authorization: ***",
+    'headers={"Authorization": "Basic dXNlcjpw"}': 'headers={"Authorization": "***"}',
+    "curl -H 'X-API-Key: 1234'": "curl -H 'X-API-Key: ***'",
+    "Bearer eyJhbGciOi.eyJzdWIiOi.c2ln": "Bearer ***",
+    "jwt eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl": "jwt ***",
+    "token hf_abcdefghijklmnopqrstuvwxyz": "token ***",
+    "hf_A1b2C3": "***",
+    "令牌hf_A1b2C3d4，完": "令牌***，完",
+    "sk-proj-abcDEF_123 and sk-1234567890": "*** and ***",
+    "ghp_0123456789abcdefXYZ": "***",
+    "AKIAIOSFODNN7EXAMPLE": "***",
+    "ms-0123abcd-0123-4567-89ab-0123456789ab": "***",
+    "AUTOGLM_KEY=abc": "AUTOGLM_KEY=***",
+    "KEY=abc OTHER=1": "KEY=*** OTHER=1",
+    "+Environment=HF_TOKEN=abc": "+Environment=HF_TOKEN=***",
+    "-API_KEY=old\n+API_KEY=new": "-API_KEY=***\n+API_KEY=***",
+    "MY_SECRET: 'two words'": "MY_SECRET: ***",
+    'password="a b"': "password=***",
+    "password=a,b;c": "password=***",
+    '{"api_key": "abc", "n": 1}': '{"api_key": ***, "n": 1}',
+    '"{\\"api_key\\": \\"abc\\"}"': '"{\\"api_key\\": ***}"',
+    "--api-key abc --model x": "--api-key *** --model x",
+    "--hf-token=abc --port 80": "--hf-token=*** --port 80",
+    "https://user:p@ss@host/path": "https://user:***@host/path",
+    "https://0123456789abcdef0123@host/path": "https://***@host/path",
+    "GET /v1?token=abc&n=1": "GET /v1?token=***&n=1",
+    "https://b.s3/x?X-Amz-Signature=abc&y=1": "https://b.s3/x?X-Amz-Signature=***&y=1",
+    "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\nx": "***\nx",
+    "-----BEGIN PRIVATE KEY-----\nMII": "***",
+}
+KEPT = [
+    "max_new_tokens: 50",
+    'eos_token="</s>", "pad_token": "<pad>", token_ids=[1, 2]',
+    "key=lm_head.weight is missing",
+    "TOKENIZERS_PARALLELISM=false",
+    "hf_device_map hf_hub_download hf_transfer",
+    "HF_TOKEN: not set",
+    "disk-usage, task-1234567890, risk-free-as-it-is",
+    "/models/sk/x https://host:8000/v1 http://[::1]:80/a@b",
+    "12 tokens on cuda:0",
+    "secret.yaml is there",
+    "the bearer of",
+]
+
+
+@pytest.mark.parametrize("said", MASKED)
+def test_secrets_are_masked(said: str) -> None:
+    masker = Masker(KNOWN)
+    assert masker.text(said) == MASKED[said]
+    assert masker.text(MASKED[said]) == MASKED[said]
+
+
+@pytest.mark.parametrize("said", KEPT)
+def test_the_words_of_the_trade_are_kept(said: str) -> None:
+    assert Masker().text(said) == said
+
+
+def test_without_secrets_nothing_known_is_masked() -> None:
+    assert Masker(["", "  "]).text("a b") == "a b"
+
+
+def seen(told: list[Event], *secrets: str) -> list[Any]:
+    heard: list[Any] = []
+    listener = masked(heard.append, Masker(secrets))
+    for event in told:
+        listener(event)
+    return heard
+
+
+def test_every_string_of_every_event_passes_the_masker() -> None:
+    secret = "s3cr3t-value"
+    finding = replace(runs.MISSING, subject=secret, file=f"x/{secret}")
+    change = replace(runs.LINK, target=secret, diff=f"+{secret}", problem=secret, summary=secret, made=True)
+    error = replace(runs.LOST, values={"argv": ["--api-key", "abc", secret], "api_key": "x", secret: 1}, tail=(secret,))
+    step = replace(runs.UNFIXED_STEP, name=secret, findings=(finding,), changes=(change,), error=error, items=())
+    step = replace(step, items=(step,))
+    proof = replace(runs.NO_PROOF, text=secret, gpu={"name": secret}, values={"x": secret}, tail=(secret,))
+    each = replace(runs.host("gpu01", runs.HostStatus.UNFIXED, step, proof=proof), error=error)
+    heard = seen([*runs.events(runs.result(each)), LogLine("gpu01", secret)], secret)
+    assert secret not in repr(heard)
+    assert "abc" not in repr(heard[1:])
+    assert "'api_key': '***'" in repr(heard)
+    assert "gpu01" in repr(heard)
+
+
+def test_our_own_words_stay_even_if_a_secret_equals_one() -> None:
+    done = seen([RunDone(runs.result(runs.REPAIRED))], "verified", "safe", runs.RUN, "weights", "autoglm", "localhost")
+    result = done[0].result
+    assert result.run == runs.RUN
+    assert result.hosts["localhost"].services["autoglm"].status.value == "verified"
+    step = result.hosts["localhost"].steps[0]
+    assert (step.status, step.service, step.diagnostic) == (StepStatus.FIXED, "autoglm", "weights")
+    assert step.changes[0].risk == "safe"
+
+
+def test_nothing_is_changed_that_holds_no_secret() -> None:
+    told = runs.events(runs.result(runs.STUCK))
+    assert seen(told) == told
+
+
+def test_a_no_log_step_shows_that_it_failed_and_no_value() -> None:
+    step = replace(runs.WEIGHTS_STEP, no_log=True, status=StepStatus.FAILED, error=runs.LOST)
+    change = ChangeMade("a", step.name, replace(runs.LINK, made=True))
+    plan = PlansReady((runs.HostPlan("a", (step,)),))
+    _, made, done = seen([plan, change, StepDone("a", step)])
+    assert done.step.status is StepStatus.FAILED
+    assert done.step.error.code == "sample.unreachable"
+    assert done.step.findings[0].code == "sample.shard-missing"
+    assert made.change.made
+    for value in ("/models", "safetensors", "no route", "62914560", "link the"):
+        assert value not in repr([made, done])
+
+
+def test_a_no_log_loop_hides_its_items() -> None:
+    item = replace(runs.WEIGHTS_STEP, name="item")
+    step = replace(runs.WEIGHTS_STEP, no_log=True, items=(item,))
+    assert "/models" not in repr(seen([StepDone("a", step)]))
