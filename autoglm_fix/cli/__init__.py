@@ -82,10 +82,9 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as err:
-        where = f" {err.ctx.command_path}" if err.ctx else ""
-        click.echo(
-            f"autoglm-fix: {err.format_message()}\nTry 'autoglm-fix{where[11:]} --help'.".replace("  ", " "), err=True
-        )
+        command = err.ctx.info_name if err.ctx and err.ctx.parent else ""
+        click.echo(f"autoglm-fix: {err.format_message()}", err=True)
+        click.echo(f"Try '{' '.join(filter(None, ('autoglm-fix', command, '--help')))}'.", err=True)
         sys.exit(_BAD_INPUT)
     except click.ClickException as err:
         click.echo(f"autoglm-fix: {err.format_message()}", err=True)

@@ -25,6 +25,7 @@ from .words import Words, duration, shortened
 
 _FEW = 20
 _ANSWER = 80
+_LONG_S = 5.0
 _QUIET = (StepStatus.HEALTHY, StepStatus.SKIPPED, StepStatus.PENDING)
 _STEP: dict[StepStatus, Style] = {StepStatus.FIXED: "good", StepStatus.UNKNOWN: "warn", StepStatus.PENDING: "warn"}
 
@@ -111,6 +112,8 @@ class Happening:
         """Without a live region, one line for each tenth of long work."""
         measure = self._flights.measure(event.host)
         if self._live or measure is None or event.total <= 0 or (self._hosts > _FEW and not self._verbosity):
+            return
+        if self._clock() - measure.begun_at < _LONG_S and not self._verbosity:
             return
         tenth = event.done * 10 // event.total
         key = ("progress", event.host, event.what, tenth)

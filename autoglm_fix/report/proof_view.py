@@ -37,6 +37,9 @@ def proof_lines(words: Words, proofs: Sequence[Proof], labelled: Callable[..., L
 
 
 def _claim(words: Words, check: Check) -> list[str | Span]:
+    if check.status == "pass" and "allowed_by" in check.evidence:
+        # Never let a CPU's answer read like a GPU's.
+        return [Span(words.say("report.claim-allowed", **check.evidence), "warn")]
     name = words.name("claim", check.name)
     said: list[str | Span] = [name, words.colon, Span(words.name("check", check.status), _CLAIM[check.status])]
     reason = words.reason(check)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from autoglm_fix.agent.changes.link import Link
 from autoglm_fix.agent.changes.write_file import WriteFile
 from autoglm_fix.agent.context import Context
 from autoglm_fix.agent.state import Journal, State
+from tests.disks import disk, make_read_only
 
 CTX = Context()
 
@@ -29,13 +29,8 @@ def state(state_dir: Path) -> State:
 
 @pytest.fixture
 def other_disk(tmp_path: Path) -> Iterator[Path]:
-    """A filesystem of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "none", folder], capture_output=True).returncode:
-        pytest.skip("mounting needs root")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with disk(tmp_path / "disk") as folder:
+        yield folder
 
 
 def edit(path: Path, new: str) -> dict[str, Any]:
@@ -213,7 +208,7 @@ def test_the_preview_of_a_new_file_says_whether_it_could_be_made(
 def test_a_read_only_filesystem_is_named_before_anything_is_tried(other_disk: Path) -> None:
     path = other_disk / "config.json"
     path.write_text("{}")
-    subprocess.run(["mount", "-o", "remount,ro", other_disk], check=True)
+    make_read_only(other_disk)
     preview = Link(str(path), "/tmp").preview(CTX)
     assert preview.problem == f"the filesystem of {other_disk} is read-only"
 
