@@ -1,0 +1,67 @@
+"""The sources of a module of this agent and of all that it imports from the agent.
+
+They come from whatever loaded the agent itself, files or memory, so that they can travel on into
+another Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+
+
+def with_imports(*names: str) -> dict[str, str]:
+    """These modules and what they import relatively, at their top or later, by full name.
+
+    Packages go by ``package.__init__``, as the importer from memory takes them; those above a module
+    are empty unless a name that they define themselves is imported.
+    """
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        read = _read(name)
+        if read is None:
+            raise ImportError(f"no module {name} in the agent")
+        source, package = read
+        found[name + ".__init__" if package else name] = source
+        waiting += _imported(name, source, package)
+    for name in seen:
+        parts = name.split(".")
+        for count in range(1, len(parts)):
+            found.setdefault(".".join(parts[:count]) + ".__init__", "")
+    return found
+
+
+def _read(name: str) -> tuple[str, bool] | None:
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:  # its parent is a module, no package
+        return None
+    except ValueError:  # loaded before there was an importer, and so without a spec
+        specs = (finder.find_spec(name, None) for finder in sys.meta_path)
+        spec = next((each for each in specs if each is not None), None)
+    if spec is None or spec.loader is None:
+        return None
+    read = getattr(spec.loader, "get_source", None)
+    return (read(name) if read else None) or "", spec.submodule_search_locations is not None
+
+
+def _imported(name: str, source: str, package: bool) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            parts = name.split(".")
+            above = node.level - 1 if package else node.level
+            base = ".".join(parts[: len(parts) - above])
+            if node.module:
+                base += "." + node.module
+            for alias in node.names:
+                below = f"{base}.{alias.name}"
+                names.append(below if _read(below) is not None else base)
+    return names

@@ -1,0 +1,306 @@
+"""What the generation_config diagnostic can say.
+
+``file`` is a name relative to the model's folder and ``host`` its path on the host; ``setting`` is the key
+in it (``text_config.eos_token_id`` where it is nested) and ``value`` what stands there, as JSON text.
+``ids`` are token ids, ``tokens`` their texts. ``stops`` are the ids that would end this model's answers,
+empty where nothing tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .finding import Finding, Severity, Symptom
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenJson(Finding):
+    """generation_config.json cannot be read as settings (``line`` and ``column`` are 1-based, 0 where open)."""
+
+    code: ClassVar[str] = "generation_config.broken-json"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    problem: str
+    line: int
+    column: int
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigBroken(Finding):
+    """config.json cannot be read as settings."""
+
+    code: ClassVar[str] = "generation_config.config-broken"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    problem: str
+    line: int
+    column: int
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoRoom(Finding):
+    """A limit on the length that leaves no room for an answer of ``room`` tokens."""
+
+    code: ClassVar[str] = "generation_config.no-room"
+    symptom: ClassVar[Symptom] = "empty"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    room: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impossible(Finding):
+    """A value that the engine raises on, or refuses each request for; ``takes`` says what it takes."""
+
+    code: ClassVar[str] = "generation_config.impossible"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    takes: str
+    engine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopInvalid(Finding):
+    """eos_token_id is neither a token id nor a list of them."""
+
+    code: ClassVar[str] = "generation_config.stop-invalid"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    stops: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndsAtOnce(Finding):
+    """An answer ends at tokens that open one, or that are ordinary text."""
+
+    code: ClassVar[str] = "generation_config.ends-at-once"
+    symptom: ClassVar[Symptom] = "empty"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    ids: list[int]
+    tokens: list[str]
+    stops: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeverStops(Finding):
+    """No id that could end an answer is set."""
+
+    code: ClassVar[str] = "generation_config.never-stops"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    stops: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopMissing(Finding):
+    """The tokens that end this model's turn are not all among those that end an answer."""
+
+    code: ClassVar[str] = "generation_config.stop-missing"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    ids: list[int]
+    tokens: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopDoubtful(Finding):
+    """Tokens that end the turn of a chat model of this family do not end an answer; a base model has no turns."""
+
+    code: ClassVar[str] = "generation_config.stop-doubtful"
+    severity: ClassVar[Severity] = "warning"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    ids: list[int]
+    tokens: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllSuppressed(Finding):
+    """So many tokens are forbidden (``count``) that none is left to answer with."""
+
+    code: ClassVar[str] = "generation_config.all-suppressed"
+    symptom: ClassVar[Symptom] = "empty"
+
+    file: str
+    host: str | None
+    setting: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndSuppressed(Finding):
+    """The tokens that end an answer are forbidden, so that it never ends."""
+
+    code: ClassVar[str] = "generation_config.end-suppressed"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    setting: str
+    ids: list[int]
+    tokens: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contradiction(Finding):
+    """Two settings that cannot both hold: the engine refuses to load or to generate."""
+
+    code: ClassVar[str] = "generation_config.contradiction"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    other: str
+    other_value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinimumAboveMaximum(Finding):
+    """The least length is above the greatest: an answer may not end before it is cut."""
+
+    code: ClassVar[str] = "generation_config.minimum-above-maximum"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    other: str
+    other_value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubtful(Finding):
+    """A value that the engine takes, and that no answer of use comes from; ``sane`` says what would be."""
+
+    code: ClassVar[str] = "generation_config.doubtful"
+    severity: ClassVar[Severity] = "warning"
+    symptom: ClassVar[Symptom] = "garbage"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    sane: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Short(Finding):
+    """A limit on prompt and answer together that cuts off most answers (20 was a default long ago)."""
+
+    code: ClassVar[str] = "generation_config.short"
+    severity: ClassVar[Severity] = "warning"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortAnswers(Finding):
+    """A limit on the answer that suits short ones only."""
+
+    code: ClassVar[str] = "generation_config.short-answers"
+    severity: ClassVar[Severity] = "info"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeyondContext(Finding):
+    """More tokens are allowed than the model's context holds."""
+
+    code: ClassVar[str] = "generation_config.beyond-context"
+    severity: ClassVar[Severity] = "warning"
+    symptom: ClassVar[Symptom] = "garbage"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    context: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateKey(Finding):
+    """A key stands there more than once; the last one counts, and the others mislead whoever edits."""
+
+    code: ClassVar[str] = "generation_config.duplicate-key"
+    severity: ClassVar[Severity] = "warning"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoSuchToken(Finding):
+    """Ids that no token of this model has (``count`` is the number of those it has)."""
+
+    code: ClassVar[str] = "generation_config.no-such-token"
+    severity: ClassVar[Severity] = "warning"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    ids: list[int]
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PadIsEnd(Finding):
+    """Padding uses a token that ends an answer: usual, and harmless with an attention mask."""
+
+    code: ClassVar[str] = "generation_config.pad-is-end"
+    severity: ClassVar[Severity] = "info"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str

@@ -1,0 +1,268 @@
+"""What the tokenizer diagnostic can say.
+
+``file`` is a name relative to the model's folder and ``host`` its path on the host; ``expected_size`` (bytes)
+and ``sha256`` are what a repair by fetching should end with, None where nothing on the host records them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .finding import Finding, Severity, Symptom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken(Finding):
+    """A file of the tokenizer cannot be read as one (``line`` and ``column`` are 1-based, 0 where open)."""
+
+    code: ClassVar[str] = "tokenizer.broken"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    problem: str
+    line: int
+    column: int
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotLoadable(Finding):
+    """tokenizer.json is well-formed, and the library in the service's Python (``version``) cannot load it."""
+
+    code: ClassVar[str] = "tokenizer.not-loadable"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    problem: str
+    version: str
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfAnotherModel(Finding):
+    """The tokenizer belongs to another model; ``reasons`` are the tokens that give it away."""
+
+    code: ClassVar[str] = "tokenizer.of-another-model"
+    symptom: ClassVar[Symptom] = "garbage"
+
+    file: str
+    host: str | None
+    reasons: list[str]
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularyExceedsEmbeddings(Finding):
+    """Ordinary tokens have ids (up to ``highest``) for which the weights have no row (``rows`` in all)."""
+
+    code: ClassVar[str] = "tokenizer.vocabulary-exceeds-embeddings"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    highest: int
+    rows: int
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedBeyondEmbeddings(Finding):
+    """Added tokens that the weights have no row for: whoever uses one crashes the model."""
+
+    code: ClassVar[str] = "tokenizer.added-beyond-embeddings"
+    severity: ClassVar[Severity] = "warning"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    tokens: list[str]
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewerThanEmbeddings(Finding):
+    """The weights have far more rows than the tokenizer has tokens: more than rounding up explains."""
+
+    code: ClassVar[str] = "tokenizer.fewer-than-embeddings"
+    severity: ClassVar[Severity] = "info"
+
+    file: str
+    tokens: int
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecialId(Finding):
+    """An id in config.json that its model cannot work with; ``right`` is the one that the tokenizer tells."""
+
+    code: ClassVar[str] = "tokenizer.special-id"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    token: str
+    right: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecialIdDoubtful(Finding):
+    """An id in config.json that no token, or an ordinary one, has; nothing uses it as things are."""
+
+    code: ClassVar[str] = "tokenizer.special-id-doubtful"
+    severity: ClassVar[Severity] = "warning"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    token: str
+    right: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecialToken(Finding):
+    """A special token that the settings name, and the vocabulary lacks; ``right`` is the one that config.json means."""
+
+    code: ClassVar[str] = "tokenizer.special-token"
+    symptom: ClassVar[Symptom] = "cut"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    right: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PadTokenMissing(Finding):
+    """The padding token that the settings name is not in the vocabulary: batches would use a row that is not there."""
+
+    code: ClassVar[str] = "tokenizer.pad-token-missing"
+    severity: ClassVar[Severity] = "warning"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    right: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedByNewer(Finding):
+    """A setting that the installed transformers (``version``) cannot read: it came with ``since``."""
+
+    code: ClassVar[str] = "tokenizer.saved-by-newer"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    file: str
+    host: str | None
+    setting: str
+    value: str
+    version: str
+    since: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateAbsent(Finding):
+    """A service for conversations has no chat template where engines look; ``other`` names a file that holds one."""
+
+    code: ClassVar[str] = "tokenizer.template-absent"
+    symptom: ClassVar[Symptom] = "refused"
+
+    file: str
+    host: str | None
+    other: str
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateUnread(Finding):
+    """The chat template stands only in a file that the installed transformers does not read yet."""
+
+    code: ClassVar[str] = "tokenizer.template-unread"
+    symptom: ClassVar[Symptom] = "refused"
+
+    file: str
+    host: str | None
+    version: str
+    since: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateBroken(Finding):
+    """The chat template cannot be rendered for one user's turn (``line`` in it is 1-based, 0 where open)."""
+
+    code: ClassVar[str] = "tokenizer.template-broken"
+    symptom: ClassVar[Symptom] = "refused"
+
+    file: str
+    host: str | None
+    problem: str
+    line: int
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateNoAssistantTurn(Finding):
+    """The prompt does not open the assistant's turn (with ``header``), so that the model goes on as the user."""
+
+    code: ClassVar[str] = "tokenizer.template-no-assistant-turn"
+    symptom: ClassVar[Symptom] = "empty"
+
+    file: str
+    host: str | None
+    header: str
+    end: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateOfAnotherModel(Finding):
+    """The template marks turns with ``markers`` that this tokenizer takes apart; its own family is ``family``."""
+
+    code: ClassVar[str] = "tokenizer.template-of-another-model"
+    severity: ClassVar[Severity] = "warning"
+    symptom: ClassVar[Symptom] = "garbage"
+
+    file: str
+    host: str | None
+    markers: list[str]
+    family: str
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundTripLost(Finding):
+    """Texts of these kinds (``texts``) do not come back from encoding and decoding."""
+
+    code: ClassVar[str] = "tokenizer.round-trip"
+    symptom: ClassVar[Symptom] = "garbage"
+
+    file: str
+    host: str | None
+    texts: list[str]
+    detail: str
+    expected_size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotTried(Finding):
+    """Tokenizer and template were read, but (in part) not tried, for ``problem``."""
+
+    code: ClassVar[str] = "tokenizer.not-tried"
+    severity: ClassVar[Severity] = "info"
+
+    problem: str

@@ -1,0 +1,15 @@
+"""A new text for a file as a change: what differs, held to the file as it was looked at."""
+
+from __future__ import annotations
+
+import hashlib
+
+from autoglm_fix.agent.changes.write_file import WriteFile
+from autoglm_fix.agent.facts.text_file import TextFile
+from autoglm_fix.json_text.edit import splices
+
+
+def rewritten(file: TextFile, text: str, summary: str) -> WriteFile:
+    """The change that gives a file this text, or makes it where there is none."""
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return WriteFile(file.host, splices(file.text, text), file.sha256, digest, summary)

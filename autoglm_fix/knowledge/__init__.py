@@ -1,0 +1,24 @@
+"""Tables and rules as data: one YAML file a topic, each row with its source and date."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+T = TypeVar("T")
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def table(name: str, shape: type[T]) -> T:
+    """The table of that name as its type. Raises msgspec.ValidationError where a row has another shape."""
+    return msgspec.convert(_read(name), shape)
+
+
+@functools.cache
+def _read(name: str) -> Any:
+    with (resources.files(__name__) / f"{name}.yml").open("rb") as source:
+        return yaml.load(source, Loader=_Loader)

@@ -1,0 +1,39 @@
+"""One claim as it is judged: a check, and what it means for the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoglm_fix.diagnostics import Symptom
+
+from .result import Check, ClaimStatus
+
+Evidence = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A check with its symptom and the diagnostics to look at where it did not pass."""
+
+    name: str
+    status: ClaimStatus
+    evidence: Evidence = field(default_factory=dict)
+    code: str | None = None
+    symptom: Symptom = "none"
+    points_to: tuple[str, ...] = ()
+
+    @property
+    def check(self) -> Check:
+        return Check(self.name, self.status, self.evidence, self.code)
+
+
+def rounded(value: float | None) -> float | None:
+    """A number as reports show it."""
+    return None if value is None else round(value, 3)
+
+
+def percent(share: float) -> int:
+    """A share as sentences show it."""
+    return round(100 * share)

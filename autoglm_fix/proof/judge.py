@@ -1,0 +1,83 @@
+"""The verdict over a generation: raw evidence in, a proof out. Pure."""
+
+from __future__ import annotations
+
+from .claim import Claim, Evidence, rounded
+from .gpu import described, judge_gpu
+from .image import judge_image
+from .result import Check, ClaimStatus, Proof, ProofStatus
+from .silence import Silence, silence
+from .text import visible
+from .tokens import judge_tokens
+from .weights import judge_weights
+
+_CLAIMS = ("tokens", "gpu", "weights")
+_OF_THE_WEIGHTS = ("proof.load-failed", "proof.no-model", "proof.pickled-weights")
+_TEXT_CHARS = 4000
+
+
+def judge(evidence: Evidence, *, service: str, require_gpu: bool) -> Proof:
+    """Judge what ``agent.proof.prove`` saw, or an error in its place (``error``, ``kind``, ``tail``).
+
+    Verified: tokens and gpu passed, weights did not fail, and a model that takes pictures read one.
+    """
+    quiet = silence(evidence)
+    if quiet is not None:
+        return _silent(quiet, service)
+    probe = evidence["probe"]
+    claims = [judge_tokens(probe), judge_gpu(evidence, require_gpu=require_gpu), judge_weights(evidence)]
+    if probe["vision"]:
+        claims.append(judge_image(evidence))
+    status = _status(claims)
+    blamed = [claim for claim in claims if claim.status == "fail"]
+    if status == "unproved":
+        blamed = [claim for claim in claims if claim.status == "unproved"]
+    # Wrong weights explain a garbled answer, not the other way round.
+    if blamed and blamed[0].symptom == "garbage":
+        blamed.sort(key=lambda claim: claim.name != "weights")
+    main = probe.get("main") or {}
+    text = visible(main.get("answer", ""))
+    return Proof(
+        service=service,
+        status=status,
+        text=text[:_TEXT_CHARS],
+        tokens=main.get("tokens", 0),
+        device=", ".join(sorted(probe["model"]["devices"])),
+        gpu=described(evidence),
+        first_token_s=rounded(main.get("first_token_s")),
+        tokens_per_s=rounded(main.get("tokens_per_s")),
+        checks=tuple(claim.check for claim in claims),
+        symptom=next((claim.symptom for claim in blamed if claim.symptom != "none"), "none"),
+        points_to=tuple(dict.fromkeys(each for claim in blamed for each in claim.points_to)),
+        code=blamed[0].code if blamed else None,
+        values=blamed[0].evidence if blamed else {},
+        tail=tuple((probe.get("main_failure") or {}).get("tail", ())),
+    )
+
+
+def _status(claims: list[Claim]) -> ProofStatus:
+    if any(claim.status == "fail" for claim in claims):
+        return "failed"
+    needed = [claim for claim in claims if claim.name != "weights"]
+    return "verified" if all(claim.status == "pass" for claim in needed) else "unproved"
+
+
+def _silent(quiet: Silence, service: str) -> Proof:
+    status: ClaimStatus = "fail" if quiet.status == "failed" else "unproved"
+    spoken = {"tokens", "weights"} if quiet.code in _OF_THE_WEIGHTS else {"tokens"}
+    checks = (
+        Check(name, status, quiet.values, quiet.code)
+        if name in spoken
+        else Check(name, "unproved", {}, "proof.nothing-to-see")
+        for name in _CLAIMS
+    )
+    return Proof(
+        service=service,
+        status=quiet.status,
+        checks=tuple(checks),
+        symptom=quiet.symptom,
+        points_to=quiet.points_to,
+        code=quiet.code,
+        values=quiet.values,
+        tail=quiet.tail,
+    )

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from autoglm_fix.inventory import Inventory, load_inventory
+from autoglm_fix.problems import BadInput, Position
+
+TEXT = """\
+all:
+  hosts: {bastion: }
+  children:
+    gpu:
+      hosts: {"gpu[01:04]": }
+      children: {a100: {hosts: {gpu02: , gpu04: }}}
+    cpu: {hosts: {cpu-a: , cpu-b: }}
+    empty:
+"""
+_THERE = "The groups are: gpu, a100, cpu. The hosts are: bastion, gpu01, gpu02, gpu03, gpu04, cpu-a, cpu-b."
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Inventory:
+    (tmp_path / "i.yml").write_text(TEXT)
+    return load_inventory([str(tmp_path / "i.yml")])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("all", ["bastion", "gpu01", "gpu02", "gpu03", "gpu04", "cpu-a", "cpu-b"]),
+        ("*", ["bastion", "gpu01", "gpu02", "gpu03", "gpu04", "cpu-a", "cpu-b"]),
+        ("gpu", ["gpu01", "gpu02", "gpu03", "gpu04"]),
+        ("cpu:a100", ["gpu02", "gpu04", "cpu-a", "cpu-b"]),
+        ("cpu-b, gpu01", ["gpu01", "cpu-b"]),
+        (["cpu-b", "gpu01"], ["gpu01", "cpu-b"]),
+        ("gpu:!a100", ["gpu01", "gpu03"]),
+        ("!a100:gpu", ["gpu01", "gpu03"]),
+        ("gpu:&a100:!gpu04", ["gpu02"]),
+        ("!gpu", ["bastion", "cpu-a", "cpu-b"]),
+        ("gpu*", ["gpu01", "gpu02", "gpu03", "gpu04"]),
+        ("*-?", ["cpu-a", "cpu-b"]),
+        ("gpu0[13]", ["gpu01", "gpu03"]),
+        ("gpu[0]", ["gpu01"]),
+        ("gpu[-1]", ["gpu04"]),
+        ("gpu[1:2]", ["gpu02", "gpu03"]),
+        ("gpu[2:]", ["gpu03", "gpu04"]),
+        ("gpu[02:03]:bastion", ["bastion", "gpu03", "gpu04"]),
+        ("gpu0[2:3]", ["gpu02", "gpu03"]),
+        ("~gpu0[12]|cpu", ["gpu01", "gpu02", "cpu-a", "cpu-b"]),
+        ("ungrouped", ["bastion"]),
+        ("localhost", ["localhost"]),
+        ("gpu01:nothing*", ["gpu01"]),
+    ],
+)
+def test_patterns_are_ansibles_and_keep_the_inventorys_order(
+    inventory: Inventory, pattern: str | Sequence[str], names: list[str]
+) -> None:
+    assert [host.name for host in inventory.select(pattern)] == names
+
+
+def test_a_limit_leaves_what_is_in_both(inventory: Inventory) -> None:
+    assert [host.name for host in inventory.select("gpu", "a100,cpu")] == ["gpu02", "gpu04"]
+    places = [("gpu", Position("p", 1)), ("cpu", Position("p", 2))]
+    assert [[host.name for host in hosts] for hosts in inventory.select_each(places, "gpu01")] == [["gpu01"], []]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "limit", "messages"),
+    [
+        ("gup", None, ["p.yml:2:3: no host or group is named 'gup'. Did you mean 'gpu'?"]),
+        ("gpu:gpu05", None, ["p.yml:2:3: no host or group is named 'gpu05'. Did you mean 'gpu04'?"]),
+        ("gpu:!gpu_4", None, ["p.yml:2:3: no host or group is named 'gpu_4'. Did you mean 'gpu04'?"]),
+        ("zebra", None, [f"p.yml:2:3: no host or group is named 'zebra'. {_THERE}"]),
+        ("empty", None, [f"p.yml:2:3: 'empty' selects no host. {_THERE}"]),
+        ("x*:y*", None, [f"p.yml:2:3: 'x*:y*' selects no host. {_THERE}"]),
+        ("gpu:&cpu", None, [f"p.yml:2:3: 'gpu:&cpu' selects no host. {_THERE}"]),
+        ("", None, [f"p.yml:2:3: '' selects no host. {_THERE}"]),
+        ("gpu[9]", None, [f"p.yml:2:3: 'gpu[9]' selects no host. {_THERE}"]),
+        ("gpu[5:3]x", None, ["p.yml:2:3: 'gpu[5:3]x': from 5 to 3 goes backwards"]),
+        (
+            "~gpu(",
+            None,
+            ["p.yml:2:3: '~gpu(' is no regular expression: missing ), unterminated subpattern at position 3"],
+        ),
+        ("gpu", "gpu_1", ["--limit: no host or group is named 'gpu_1'. Did you mean 'gpu01'?"]),
+        (
+            "a100",
+            "cpu",
+            ["--limit: 'cpu' selects cpu-a, cpu-b, and the playbook runs on gpu02, gpu04: no host is in both"],
+        ),
+        (
+            "gup",
+            "cpuu",
+            [
+                "--limit: no host or group is named 'cpuu'. Did you mean 'cpu'?",
+                "p.yml:2:3: no host or group is named 'gup'. Did you mean 'gpu'?",
+            ],
+        ),
+    ],
+)
+def test_what_selects_nothing_is_a_mistake_that_names_what_there_is(
+    inventory: Inventory, pattern: str, limit: str | None, messages: list[str]
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        inventory.select(pattern, limit, at=Position("p.yml", 2, 3))
+    assert [str(problem) for problem in caught.value.problems] == messages
