@@ -10,11 +10,11 @@ import functools
 import json
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .problems import Problem, did_you_mean, quoted
+from .problems import Problem, did_you_mean, quotable, quoted
 from .yaml_source import Value, YamlNode, YamlScalar, YamlSequence
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Template:
                 return _environment().from_string(self.source).render(known)
             return as_value(_expression(self.expression)(known))
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
-            raise CannotEvaluate(f"cannot evaluate {quoted(self.source)}: {err}") from err
+            raise CannotEvaluate(f"cannot evaluate {quoted(self.source)}: {quotable(str(err))}") from err
 
 
 @functools.cache
@@ -134,11 +134,6 @@ def mistakes_at(scalar: YamlScalar, found: Template) -> Iterable[Problem]:
         whole = mistake.fragment == found.source
         place = scalar.at if whole else scalar.position_of(mistake.fragment)
         yield place.problem(mistake.message, mistake.hint)
-
-
-def filters() -> Collection[str]:
-    """The names of the filters that templates may use."""
-    return _environment().filters.keys()
 
 
 def as_value(result: object) -> Value:

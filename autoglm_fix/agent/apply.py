@@ -7,7 +7,7 @@ import stat
 from typing import Any
 
 from .changes import CannotChange, Change, from_wire
-from .changes.keep import Inverse, keep, missing_parents, put_back, replace
+from .changes.keep import Inverse, keep, make_folders, missing_parents, put_back, replace
 from .collect import plain
 from .context import Context
 from .state import Journal, State
@@ -46,7 +46,7 @@ def _make(ctx: Context, journal: Journal, number: int, step: str, wire: dict[str
     inverse = Inverse(change.path, staged, keep(change.path, journal.folder, str(number)), made)
     journal.append({"intent": number, "step": step, "change": wire, "inverse": plain(inverse)})
     try:
-        os.makedirs(folder, exist_ok=True)
+        make_folders(made)
         if os.path.lexists(staged):
             os.unlink(staged)
         change.stage(ctx, staged)

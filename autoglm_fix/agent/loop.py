@@ -31,7 +31,7 @@ _VERBS = {
     "recover": ("apply", "recover"),
     "apply": ("apply", "apply"),
     "undo": ("apply", "undo"),
-    "prove": ("proof", "prove"),
+    "prove": ("proof.prove", "prove"),
 }
 _TICK_S = 0.5
 

@@ -149,7 +149,9 @@ class Reach:
                 if stat.S_ISLNK(seen.st_mode):
                     seen = os.readlink(host)
             except (FileNotFoundError, NotADirectoryError):
-                seen = None
+                # The folders above a pending link are made with it; they will be like the root's.
+                ahead = any(link.startswith(path.rstrip("/") + "/") for link in self.view.pending)
+                seen = os.stat("/") if ahead else None
             except OSError as err:
                 if err.errno is not None and self.who.uid == os.geteuid():
                     return None, os.path.dirname(host)

@@ -33,9 +33,10 @@ class View:
 
     def place(self, inside: str) -> Place:
         """The pair for a path as the service writes it."""
-        return Place(inside, self._host(inside))
+        return Place(inside, self.through(inside))
 
-    def _host(self, inside: str) -> str:
+    def through(self, inside: str) -> str:
+        """The path by which the same file can be opened now, before the pending links are made."""
         path = os.path.normpath(inside)
         for link in sorted(self.pending, key=len, reverse=True):
             if path == link or path.startswith(link.rstrip("/") + "/"):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import zlib
 from collections.abc import Iterable
 
 from autoglm_fix.agent.sources import with_imports
 
 AGENT = "autoglm_fix.agent"
+# Triple quotes at the start of a line are docstrings, by the formatter's own rule.
+_DOCSTRING = re.compile(r'^([ \t]*)"""(?:[^"]|"(?!""))*"""[ \t]*$', re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ALWAYS = (f"{AGENT}.memory", f"{AGENT}.loop", f"{AGENT}.hello", f"{AGENT}.collect")
 
 # Under 1 KiB, and all that ever stands on a command line. It reads one frame (the sources) from
@@ -48,9 +52,15 @@ def boot_frame(roots: Iterable[str]) -> tuple[bytes, frozenset[str]]:
     return _boot_frame(tuple(sorted({*_ALWAYS, *roots})))
 
 
+def lean(source: str) -> str:
+    """A module's source without docstrings and comment lines: a quarter less on the wire. Line numbers stay."""
+    without = _DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
+    return _COMMENT.sub("", without)
+
+
 @functools.cache
 def _sources(roots: tuple[str, ...]) -> dict[str, str]:
-    return with_imports(*roots)
+    return {name: lean(source) for name, source in with_imports(*roots).items()}
 
 
 @functools.cache

@@ -51,7 +51,7 @@ class At(TypedDict):
 
 def shown(value: Json) -> str:
     """A value as the file writes it, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
 
 

@@ -43,7 +43,7 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
     def holds(self, value: float) -> bool:
         """Whether a number lies in the range; NaN and the infinities never do."""
         return (
-            math.isfinite(value)
+            (isinstance(value, int) or math.isfinite(value))
             and (self.from_ is None or value >= self.from_)
             and (self.to is None or value <= self.to)
             and (self.above is None or value > self.above)

@@ -16,7 +16,8 @@ from .generation_stops import Stops, stop_ids
 
 ROLES = ("eos_token_id", "bos_token_id", "pad_token_id")
 _LANGUAGE = ("decoder", "generator", "text_config")
-_LEAST = 0.5
+# Rows are rounded up, and some models keep many in reserve.
+_MOST = 2
 
 
 class Pictures(msgspec.Struct, frozen=True):
@@ -83,7 +84,7 @@ def of_another_model(vocabulary: Vocabulary, settings: GenerationSettings, rows:
     wrong = [f"{each.setting} {each.number}: {each.token or '-'}" for each in named if not each.fits]
     rows = rows if rows is not None else _rows(settings)
     size = vocabulary.highest + 1
-    sizes_differ = rows is not None and not _LEAST * rows <= size <= rows
+    sizes_differ = rows is not None and not (size <= rows <= _MOST * size)
     all_wrong = len(wrong) == len(named) and len({each.number for each in named}) >= 2
     return wrong if all_wrong or sizes_differ else []
 

@@ -104,7 +104,7 @@ class Session:
             "prove",
             arguments,
             service=msgspec.to_builtins(service),
-            modules=(f"{_AGENT}.proof",),
+            modules=(f"{_AGENT}.proof.prove",),
             deadline_s=deadline_s,
         )
         return self._agent.ask(request, self._relay("proof"))

@@ -242,13 +242,13 @@ def _fetch(need: _Need, host: str, offer: Offer, source: Source, rate: int) -> F
     size = offer.size if offer.size is not None else need.size
     digest = offer.sha256 or need.sha256
     if digest or offer.git_oid:
-        check = "checked by its digest"
+        check = "checked by digest"
     elif weight_format(need.name):
-        check = "no digest is known: checked by its header and size"
+        check = "no digest known, checked by header and size"
     elif size is not None:
-        check = "no digest is known: checked by its size"
+        check = "no digest known, checked by size"
     else:
-        check = "cannot be verified: the source gives neither size nor digest"
+        check = "not verifiable: the source gives neither size nor digest"
     return FetchFile(
         path=host,
         source=offer.locator,

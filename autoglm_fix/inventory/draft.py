@@ -70,13 +70,13 @@ class Draft:
         return Inventory(hosts, self._members(of_host))
 
     def _variables(self, host: str, groups: list[str]) -> dict[str, Authored]:
-        """As Ansible ranks them: what is written in the inventory of all groups, then what lies beside it."""
+        """As Ansible ranks them: what the inventory says of all its groups, then what lies beside it."""
         own = self.hosts[host]
         merged: dict[str, Authored] = {}
         merged.update(self.groups[ALL].variables)
-        merged.update(self.groups[ALL].beside)
         for name in groups:
             merged.update(self.groups[name].variables)
+        merged.update(self.groups[ALL].beside)
         for name in groups:
             merged.update(self.groups[name].beside)
         merged.update(own.variables)

@@ -49,7 +49,7 @@ class Inventory:
     def select(
         self, pattern: str | Sequence[str], limit: str | None = None, *, at: Position | None = None
     ) -> tuple[Host, ...]:
-        """The hosts of a pattern that are also in the limit, in the inventory's order.
+        """The hosts of a pattern that are also in the limit, in the pattern's order.
 
         ``at`` is the pattern's place. Raises BadInput where the pattern, the limit, or both together
         select nothing, or name what there isn't.

@@ -25,7 +25,7 @@ def select(
     patterns: Sequence[tuple[str | Sequence[str], Position]],
     limit: str | None,
 ) -> list[list[str]]:
-    """The names that each pattern selects within the limit, in the order of ``hosts``. Raises BadInput."""
+    """The names that each pattern selects within the limit, in the pattern's order. Raises BadInput."""
     matcher = _Matcher(hosts, groups, implicit)
     chosen = [matcher.select(pattern, at) for pattern, at in patterns]
     if limit is not None:
@@ -55,21 +55,29 @@ class _Matcher:
         self._implicit = implicit
 
     def select(self, pattern: str | Sequence[str], at: Position) -> list[str]:
-        """The names that one pattern selects; empty only after adding to ``problems``."""
+        """The names that one pattern selects, in its order; empty only after adding to ``problems``."""
         texts = [pattern] if isinstance(pattern, str) else pattern
         pieces = [piece for text in texts for piece in self._split(text)]
         before = len(self.problems)
-        united, intersected, excluded = self._sort(pieces, at)
-        chosen = set(self._hosts) if united is None else united
-        for names in intersected:
-            chosen &= names
-        for names in excluded:
-            chosen -= names
+        chosen = self._chosen(pieces, at)
         if not chosen and len(self.problems) == before:
             shown = quoted(",".join(texts))
             message = f"{shown} selects no host" if self._hosts else "the inventory has no hosts"
             self.problems.append(at.problem(message, self._what_there_is() if self._hosts else ""))
-        return [name for name in dict.fromkeys((*self._hosts, self._implicit)) if name in chosen]
+        return chosen
+
+    def _chosen(self, pieces: Sequence[str], at: Position) -> list[str]:
+        """Unions first, then intersections and exclusions, in whatever order they stand."""
+        signed = {sign: [piece[1:] for piece in pieces if piece[0] == sign] for sign in "&!"}
+        plain = [piece for piece in pieces if piece[0] not in "&!"]
+        united = [name for piece in plain for name in self._match(piece, at)]
+        if pieces and not plain:
+            united = list(self._hosts)
+        within = [set(self._match(piece, at)) for piece in signed["&"]]
+        without = {name for piece in signed["!"] for name in self._match(piece, at)}
+        return [
+            name for name in dict.fromkeys(united) if name not in without and all(name in names for names in within)
+        ]
 
     def _split(self, text: str) -> list[str]:
         stripped = text.strip()
@@ -77,27 +85,12 @@ class _Matcher:
             return [stripped]
         return [piece.strip() for piece in _PIECES.findall(text) if piece.strip()]
 
-    def _sort(self, pieces: Sequence[str], at: Position) -> tuple[set[str] | None, list[set[str]], list[set[str]]]:
-        united: set[str] | None = None
-        intersected: list[set[str]] = []
-        excluded: list[set[str]] = []
-        for piece in pieces:
-            if piece.startswith("&"):
-                intersected.append(self._match(piece[1:], at))
-            elif piece.startswith("!"):
-                excluded.append(self._match(piece[1:], at))
-            else:
-                united = (united or set()) | self._match(piece, at)
-        if not pieces:
-            united = set()
-        return united, intersected, excluded
-
-    def _match(self, piece: str, at: Position) -> set[str]:
+    def _match(self, piece: str, at: Position) -> Sequence[str]:
         """What one piece without its sign means. A plain name that there isn't is a problem, an empty glob is none."""
         if piece in self._groups:
-            return set(self._groups[piece])
+            return self._groups[piece]
         if piece in self._hosts or piece == self._implicit:
-            return {piece}
+            return [piece]
         subscript = None if piece.startswith("~") else _SUBSCRIPT.fullmatch(piece)
         if subscript and self._ordered(subscript["base"]):
             return self._subscripted(subscript)
@@ -105,38 +98,38 @@ class _Matcher:
             return self._ranged(piece, at)
         if piece.startswith("~") or any(char in piece for char in "*?["):
             try:
-                return set(self._ordered(piece))
+                return self._ordered(piece)
             except re.error as err:
                 self.problems.append(at.problem(f"{quoted(piece)} is no regular expression: {err}"))
-                return set()
+                return []
         hint = did_you_mean(piece, (*self._listed, *self._hosts)) or self._what_there_is()
         self.problems.append(at.problem(f"no host or group is named {quoted(piece)}", hint))
-        return set()
+        return []
 
     def _ordered(self, piece: str) -> list[str]:
-        """The hosts of a group, glob or regular expression, in order; empty for a name that there isn't."""
+        """The hosts of a group, or of all groups that match and then the hosts that do; empty for an unknown name."""
         if piece in self._groups:
             return list(self._groups[piece])
         matches = re.compile(piece[1:] if piece.startswith("~") else fnmatch.translate(piece)).match
-        found = {name for group, members in self._groups.items() if matches(group) for name in members}
-        return [name for name in self._hosts if name in found or matches(name)]
+        found = [name for group, members in self._groups.items() if matches(group) for name in members]
+        return list(dict.fromkeys((*found, *(name for name in self._hosts if matches(name)))))
 
-    def _subscripted(self, subscript: re.Match[str]) -> set[str]:
+    def _subscripted(self, subscript: re.Match[str]) -> list[str]:
         """As in Ansible, the last index of a slice is part of it."""
         ordered = self._ordered(subscript["base"])
         first = int(subscript["first"])
         if not subscript["colon"]:
-            return set(ordered[first:][:1]) if first >= 0 or -first <= len(ordered) else set()
+            return ordered[first:][:1] if first >= 0 or -first <= len(ordered) else []
         last = int(subscript["last"]) if subscript["last"] else -1
-        return set(ordered[first : last + 1 or None])
+        return ordered[first : last + 1 or None]
 
-    def _ranged(self, piece: str, at: Position) -> set[str]:
+    def _ranged(self, piece: str, at: Position) -> list[str]:
         try:
             names = expand(piece)
         except BadRange as err:
             self.problems.append(at.problem(f"{quoted(piece)}: {err}"))
-            return set()
-        return {name for expanded in names for name in self._match(expanded, at)}
+            return []
+        return [name for expanded in names for name in self._match(expanded, at)]
 
     def _what_there_is(self) -> str:
         hosts = f"The hosts are: {enumeration(self._hosts)}."

@@ -6,6 +6,8 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from autoglm_fix.problems import quoted
+
 _RANGE = re.compile(r"\[([^\[\]:]*):([^\[\]:]*)(?::([^\[\]:]*))?\]")
 _MOST = 100_000
 
@@ -38,13 +40,13 @@ def expand(name: str) -> list[str]:
 
 def _values(first: str, last: str, step: str | None) -> list[str]:
     if step is not None and (not step.isdigit() or int(step) < 1):
-        raise BadRange(f"the step '{step}' is not a whole number above 0")
+        raise BadRange(f"the step {quoted(step)} is not a whole number above 0")
     stride = int(step or 1)
     if re.fullmatch("[0-9]*", first) and re.fullmatch("[0-9]+", last):
         return _numbers(first or "0", last, stride)
     if re.fullmatch("[a-z]|[A-Z]", first) and re.fullmatch("[a-z]|[A-Z]", last) and first <= last:
         return [chr(code) for code in range(ord(first), ord(last) + 1, stride)]
-    raise BadRange(f"from '{first}' to '{last}' is no range")
+    raise BadRange(f"from {quoted(first)} to {quoted(last)} is no range")
 
 
 def _numbers(first: str, last: str, stride: int) -> list[str]:

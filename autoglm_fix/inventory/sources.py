@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,12 +34,13 @@ def load_inventory(sources: Sequence[str] = ()) -> Inventory:
 
 
 def _read_source(source: str, draft: Draft, problems: list[Problem]) -> None:
-    path = Path(source).expanduser()
-    if "," in source and not path.exists():
+    # os.path, unlike Path, has an answer for names that no filesystem takes (a thousand hosts in a row).
+    path = Path(os.path.expanduser(source))
+    if "," in source and not os.path.exists(path):
         _read_host_list(source, draft, problems)
-    elif path.is_dir():
+    elif os.path.isdir(path):
         _read_folder(path, draft, problems)
-    elif not path.exists():
+    elif not os.path.exists(path):
         hint = f"For a host of this name write {quoted(source + ',')}." if not not_a_host_name(source) else ""
         problems.append(Position(source).problem("there is no such file or folder", hint))
     else:

@@ -116,13 +116,9 @@ def _without(text: str, holder: Node, spans: list[tuple[int, int]], at: int) -> 
 
 def _insert(text: str, holder: Node, name: str, value: Json) -> str:
     """Put a member where the order of the keys asks for it: in its place if they are sorted, else last."""
-    written = f"{json.dumps(name, ensure_ascii=False)}: "
+    written = f"{_written(name)}: "
     if not holder.members:
-        return (
-            f"{text[: holder.start + 1]}\n  {written}{json.dumps(value, ensure_ascii=False)}\n"
-            + "}"
-            + text[holder.end :]
-        )
+        return f"{text[: holder.start + 1]}\n  {written}{_written(value)}\n" + "}" + text[holder.end :]
     names = [member.name for member in holder.members]
     at = len(names)
     if names == sorted(names) and len(names) > 1:
@@ -139,7 +135,7 @@ def _insert(text: str, holder: Node, name: str, value: Json) -> str:
 
 def _rendered(value: Json, text: str, beside: Node) -> str:
     """A value as this text would write it: lists over several lines where its own are."""
-    plain = json.dumps(value, ensure_ascii=False)
+    plain = _written(value)
     if not isinstance(value, list) or not value:
         return plain
     line = text[text.rfind("\n", 0, beside.start) + 1 : beside.start]
@@ -150,8 +146,14 @@ def _rendered(value: Json, text: str, beside: Node) -> str:
     if not several or not line.strip().startswith('"'):
         return plain
     step = margin or "  "
-    items = f",{newline}".join(f"{margin}{step}{json.dumps(item, ensure_ascii=False)}" for item in value)
+    items = f",{newline}".join(f"{margin}{step}{_written(item)}" for item in value)
     return f"[{newline}{items}{newline}{margin}]"
+
+
+def _written(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    # Half of a surrogate pair stands in no text, but may stand in an escape.
+    return text if text == text.encode("utf-8", "replace").decode("utf-8") else json.dumps(value)
 
 
 def _find(text: str, node: Node, path: Sequence[Key]) -> Node:

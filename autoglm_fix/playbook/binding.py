@@ -6,9 +6,9 @@ template's place in the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Generic
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from autoglm_fix.diagnostics import Diagnostic
 from autoglm_fix.fixes import Fix
@@ -19,6 +19,8 @@ from autoglm_fix.yaml_source import Value, YamlNode, plain
 
 from .grammar import PLAY, STEP
 from .model import Call, Condition, Play, ProofKind, Step, T, Verify
+
+V = TypeVar("V")
 
 # As in Ansible, where 'until' or 'retries' is written without the others.
 _RETRIES = 3
@@ -73,17 +75,18 @@ def play_variables(play: Play, inventory: Layer, special: Mapping[str, Value]) -
 
 def bind_play(play: Play, variables: Variables) -> PlayLimits:
     """What a play says of hosts, with variables that are the same for all of them."""
-    hosts = _typed(play.hosts, variables, PLAY["hosts"].type, "'hosts'")
-    serial = None if play.serial is None else _typed(play.serial, variables, PLAY["serial"].type, "'serial'")
-    most = play.max_fail_percentage
-    failing = (
-        None if most is None else _typed(most, variables, PLAY["max_fail_percentage"].type, "'max_fail_percentage'")
-    )
-    batches = serial if isinstance(serial, list) else [] if serial is None else [serial]
+    hosts: str | list[str] = _typed(play.hosts, variables, PLAY["hosts"].type, "'hosts'")
+    serial: int | str | list[int | str] = []
+    if play.serial is not None:
+        serial = _typed(play.serial, variables, PLAY["serial"].type, "'serial'")
+    failing: float | None = None
+    if play.max_fail_percentage is not None:
+        wanted = PLAY["max_fail_percentage"].type
+        failing = _typed(play.max_fail_percentage, variables, wanted, "'max_fail_percentage'")
     return PlayLimits(
-        hosts=tuple(str(part) for part in hosts) if isinstance(hosts, list) else str(hosts),
-        serial=tuple(batch for batch in batches if isinstance(batch, (int, str))),
-        max_fail_percentage=failing if isinstance(failing, float) else None,
+        hosts=tuple(hosts) if isinstance(hosts, list) else hosts,
+        serial=tuple(serial) if isinstance(serial, list) else (serial,),
+        max_fail_percentage=failing,
     )
 
 
@@ -92,9 +95,21 @@ def bind_step(step: Step, variables: Variables) -> tuple[BoundStep, ...]:
 
     ``variables`` are the play's and, as a layer on them, the results registered so far.
     """
-    return tuple(
-        _bind(step, seen, item, label) for seen, item, label in items(step, variables) if holds(step.when, seen)
-    )
+    try:
+        return tuple(
+            _bind(step, seen, item, label) for seen, item, label in items(step, variables) if holds(step.when, seen)
+        )
+    except BadInput as err:
+        raise BadInput(without_values(step, err.problems)) from None
+
+
+def without_values(step: Step, problems: Iterable[Problem]) -> list[Problem]:
+    """The problems of a step; only their places where it says ``no_log``."""
+    if not step.no_log:
+        return list(problems)
+    return [
+        replace(problem, message="a value is wrong, and not shown because of 'no_log'", hint="") for problem in problems
+    ]
 
 
 def bind_verify(verify: Verify, variables: Variables) -> BoundCall[ProofKind] | None:
@@ -179,11 +194,11 @@ def bind_number(node: YamlNode | None, variables: Variables, keyword: str) -> fl
     """A step's ``timeout``, ``retries`` or ``delay``; None where nothing is written."""
     if node is None:
         return None
-    value = _typed(node, variables, STEP[keyword].type, quoted(keyword))
-    return value if isinstance(value, (int, float)) else None
+    number: float = _typed(node, variables, STEP[keyword].type, quoted(keyword))
+    return number
 
 
-def _typed(node: YamlNode, variables: Variables, wanted: type[object], what: str) -> object:
+def _typed(node: YamlNode, variables: Variables, wanted: type[V], what: str) -> V:
     value = variables.render(node)
     found = mismatches(value, wanted)
     if found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from autoglm_fix.problems import BadInput, Position, did_you_mean
@@ -26,13 +27,14 @@ def find_playbook(name: str, folder: Path | None = None) -> Path:
 
     ``folder`` stands in for that of the shipped playbooks.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     known = shipped_playbooks(folder)
-    if path.is_file():
+    # os.path, unlike Path, has an answer for names that no filesystem takes.
+    if os.path.isfile(path):
         return path
     if name.removesuffix(_SUFFIX) in known:
         return known[name.removesuffix(_SUFFIX)]
-    if path.exists():
+    if os.path.exists(path):
         return path
     hint = did_you_mean(Path(name).name.removesuffix(_SUFFIX), known, nouns="shipped playbooks")
     raise BadInput([Position(name).problem("there is no such playbook", hint)])

@@ -10,7 +10,7 @@ from autoglm_fix.problems import BadInput, Problem, enumeration
 from autoglm_fix.variables import Variables
 from autoglm_fix.yaml_source import YamlNode
 
-from .binding import bind_call, bind_number, bind_play, items
+from .binding import bind_call, bind_number, bind_play, items, without_values
 from .model import Call, Condition, Play, Step, T
 
 
@@ -53,7 +53,9 @@ class _Trial:
         if all(self._can_tell(node, variables, set()) for node in own):
             self._attempt(lambda: bind_play(play, variables))
         for step in play.steps:
+            before = len(self.problems)
             self._try_step(step)
+            self.problems[before:] = without_values(step, self.problems[before:])
         for verify in play.verify:
             if self._may_hold(verify.when, variables, set()):
                 self._try_call(verify.call, variables, set())

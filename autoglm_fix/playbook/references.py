@@ -101,14 +101,14 @@ class _Checker:
                 self._check(use, here | itself if use.key == "until" else here)
         for proof in entries_of(self._play, "verify"):
             for use in uses(proof):
-                self._check(use, {*self._known, *self._registered})
+                self._check(use, self._known, "is the result of a step, and a proof sees none")
 
-    def _check(self, use: Use, known: set[str]) -> None:
+    def _check(self, use: Use, known: set[str], unseen: str = "is registered by a later step only") -> None:
         self._problems.extend([] if use.key in _BARE else mistakes_at(use.scalar, use.template))
         for name in sorted(use.template.names - use.template.guarded - known):
             if name in self._registered:
                 at = use.scalar.position_of_word(name)
-                self._problems.append(at.problem(f"{quoted(name)} is registered by a later step only"))
+                self._problems.append(at.problem(f"{quoted(name)} {unseen}"))
             elif self._outside is not None:
                 hint = did_you_mean(name, known) or "Set it under 'vars', in the inventory, or with -e."
                 at = use.scalar.position_of_word(name)

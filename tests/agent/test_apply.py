@@ -91,6 +91,16 @@ def test_undo_brings_back_what_a_link_replaced(tmp_path: Path, state: State, the
     assert snapshot(tree) == before
 
 
+def test_folders_that_a_change_makes_belong_to_whom_the_one_above_belongs(tmp_path: Path, state: State) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("another owner needs root")
+    os.chown(tmp_path, 12, 34)
+    make(state, to_wire(Link(str(tmp_path / "a" / "b" / "link"), "/")))
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in (tmp_path / "a", tmp_path / "a" / "b")] == [
+        (12, 34)
+    ] * 2
+
+
 def test_changes_are_undone_newest_first_also_on_one_path(tmp_path: Path, state: State) -> None:
     path = tmp_path / "config.json"
     path.write_text("one")

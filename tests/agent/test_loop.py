@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autoglm_fix.connect import Agent, AgentError, ChannelClosed, Request
-from autoglm_fix.connect.bundle import BOOTSTRAP, argv, boot_frame
+from autoglm_fix.connect.bundle import argv
 from autoglm_fix.connect.local import LocalChannel
 from tests.pythons import python_3_8
 
@@ -30,11 +30,6 @@ def agent(request: pytest.FixtureRequest) -> Iterator[Agent]:
 def collect(name: str, deadline_s: float = 20.0, folder: str = "/nowhere") -> Request:
     arguments = {"module": FACTS, "fact": "TextFile", "options": {"name": name}}
     return Request("collect", arguments, service={"model": folder}, modules=(FACTS,), deadline_s=deadline_s)
-
-
-def test_the_bootstrap_stays_under_a_kibibyte_and_the_first_frame_small() -> None:
-    assert len(BOOTSTRAP.encode()) < 1024
-    assert len(boot_frame(())[0]) < 16 * 1024
 
 
 def test_the_agent_says_where_it_is(agent: Agent) -> None:

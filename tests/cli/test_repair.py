@@ -97,13 +97,15 @@ def test_undo_refuses_what_was_edited_since_and_says_so(tmp_path: Path, good: Pa
     assert autoglm_fix("undo", "--yes", "--force").code == 0
 
 
+@pytest.mark.parametrize("where", ["models/name", "nowhere/yet/name"])
 def test_a_model_that_moved_and_lost_a_shard_is_linked_and_repaired_in_one_run(
-    tmp_path: Path, good: Path, broken: Path
+    tmp_path: Path, good: Path, broken: Path, where: str
 ) -> None:
     moved = tmp_path / "disk2" / "name"
     moved.parent.mkdir()
     broken.rename(moved)
-    hosts = inventory(tmp_path, broken)
+    looked_for = tmp_path / where
+    hosts = inventory(tmp_path, looked_for)
     options = ("-e", f"weights_search={moved.parent}")
     preview = autoglm_fix(*run(hosts, good, *options, "--dry-run", "--format", "json")).document
     (step,) = preview["hosts"]["localhost"]["steps"]
@@ -111,7 +113,7 @@ def test_a_model_that_moved_and_lost_a_shard_is_linked_and_repaired_in_one_run(
     assert [change["kind"] for change in step["changes"]] == ["link", "fetch_file"]
     done = autoglm_fix(*run(hosts, good, *options, "--format", "json")).document
     assert done["hosts"]["localhost"]["steps"][0]["status"] == "fixed"
-    assert os.readlink(broken) == str(moved)
+    assert os.readlink(looked_for) == str(moved)
 
 
 def test_without_a_source_the_step_stays_unfixed_and_says_what_to_paste(tmp_path: Path, broken: Path) -> None:

@@ -112,7 +112,7 @@ ONE_FILE = [
 def test_one_bad_file_is_one_fetch(kind: type[Finding]) -> None:
     change = only(fetch_weights(bad(kind), model(), source(offer(sha256=A), offer("config.json"))))
     assert change == FetchFile(
-        f"{HERE}/{SHARD}", f"/mirror/{SHARD}", 1000, A, summary=f"fetch {SHARD} (checked by its digest)"
+        f"{HERE}/{SHARD}", f"/mirror/{SHARD}", 1000, A, summary=f"fetch {SHARD} (checked by digest)"
     )
 
 
@@ -125,10 +125,10 @@ def test_the_bytes_behind_a_link_are_replaced_not_the_link() -> None:
 
 
 CHECKS = [
-    ({"sha256": A}, "checked by its digest"),
-    ({"git_oid": "1" * 40}, "checked by its digest"),
-    ({}, "no digest is known: checked by its header and size"),
-    ({"size": None}, "no digest is known: checked by its header and size"),
+    ({"sha256": A}, "checked by digest"),
+    ({"git_oid": "1" * 40}, "checked by digest"),
+    ({}, "no digest known, checked by header and size"),
+    ({"size": None}, "no digest known, checked by header and size"),
 ]
 
 
@@ -142,8 +142,8 @@ def test_how_a_weight_file_is_checked_is_said(known: dict[str, Any], says: str) 
 @pytest.mark.parametrize(
     ("size", "says"),
     [
-        (5, "no digest is known: checked by its size"),
-        (None, "cannot be verified: the source gives neither size nor digest"),
+        (5, "no digest known, checked by size"),
+        (None, "not verifiable: the source gives neither size nor digest"),
     ],
 )
 def test_how_a_small_file_is_checked_is_said(size: int | None, says: str) -> None:

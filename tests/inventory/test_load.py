@@ -41,6 +41,11 @@ def test_hosts_may_stand_on_the_command_line(source: str, names: list[str]) -> N
     assert [host.name for host in load_inventory([source]).select("all")] == names
 
 
+def test_a_long_list_of_hosts_is_no_file_name() -> None:
+    names = [f"gpu{number:04}.example.com" for number in range(1000)]
+    assert list(load_inventory([",".join(names)]).hosts) == names
+
+
 def test_localhost_is_this_machine_unless_its_variables_say_otherwise(tmp_path: Path) -> None:
     write(tmp_path, i="all: {hosts: {localhost: , 127.0.0.1: {ansible_host: 10.0.0.9}, b: {ansible_connection: ssh}}}")
     assert by_name(load_inventory([str(tmp_path / "i")])) == {
@@ -81,12 +86,13 @@ all:
             "host_vars__gpu02.yml": "a: another's",
         },
     )
-    # A parent's file outranks a child's own words: Ansible reads the inventory of all groups first.
+    # A file beside the inventory outranks what the inventory says of any group; ansible-inventory
+    # gives the same for these files.
     assert by_name(load_inventory([str(tmp_path / "i.yml")]))["gpu01"] == {
         "a": "all",
         "b": "beside-all",
-        "c": "parent",
-        "d": "child",
+        "c": "beside-all",
+        "d": "beside-all",
         "e": "beside-parent",
         "f": "beside-child",
         "g": "beside-child",

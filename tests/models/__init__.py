@@ -31,6 +31,11 @@ def tiny_text() -> Path:
     return _built(f"tiny-glm4-{_VERSION}", tiny.build_text)
 
 
+def tiny_reasoning() -> Path:
+    """A small Glm4ForCausalLM that thinks before it answers "你好"; read-only by agreement."""
+    return _built(f"tiny-reasoning-{_VERSION}", tiny.build_reasoning)
+
+
 def tiny_vision() -> Path:
     """A random Glm4vForConditionalGeneration with its processor, read-only by agreement."""
     return _built(f"tiny-glm4v-{_VERSION}", tiny.build_vision)

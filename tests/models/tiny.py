@@ -50,6 +50,10 @@ PICTURES: dict[str, Any] = {
         "size": {"shortest_edge": 12544, "longest_edge": 9633792},
     },
 }
+REPLY = (
+    "<think>The user says hello, and I shall say hello too: the quick brown fox is lazy today.</think>"
+    "<answer>你好！很高兴见到你。</answer>"
+)
 TEMPLATE = """\
 [gMASK]<sop>
 {%- for message in messages %}<|{{ message.role }}|>
@@ -63,8 +67,8 @@ TEMPLATE = """\
 {% endif %}"""
 
 
-def tokenizer() -> Any:
-    """A byte-level BPE trained on a few sentences, with GLM's special tokens and turns."""
+def tokenizer(words: tuple[str, ...] = ()) -> Any:
+    """A byte-level BPE trained on a few sentences, with GLM's special tokens and turns, and more words."""
     import tokenizers
     import transformers
 
@@ -75,7 +79,7 @@ def tokenizer() -> Any:
         vocab_size=600, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
     inner.train_from_iterator(SENTENCES, trainer)
-    return transformers.PreTrainedTokenizerFast(
+    made = transformers.PreTrainedTokenizerFast(
         tokenizer_object=inner,
         eos_token="<|endoftext|>",
         pad_token="<|endoftext|>",
@@ -84,6 +88,8 @@ def tokenizer() -> Any:
         chat_template=TEMPLATE,
         model_max_length=4096,
     )
+    made.add_tokens(list(words))
+    return made
 
 
 def build_text(folder: Path) -> None:
@@ -94,6 +100,32 @@ def build_text(folder: Path) -> None:
     words = tokenizer()
     config = transformers.Glm4Config(**_text(words), head_dim=16, eos_token_id=_endings(words))
     _save(transformers.Glm4ForCausalLM, config, words, folder, torch)
+    words.save_pretrained(folder)
+
+
+def build_reasoning(folder: Path) -> None:
+    """A Glm4ForCausalLM that has learnt one reply by heart: what it thinks, then what it answers."""
+    import torch
+    import transformers
+
+    words = tokenizer(("<think>", "</think>", "<answer>", "</answer>"))
+    config = transformers.Glm4Config(**_text(words), head_dim=16, eos_token_id=_endings(words))
+    torch.manual_seed(4417)
+    model = transformers.Glm4ForCausalLM(config)
+    turn = [{"role": "user", "content": "你好"}]
+    asked = words.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+    whole = words(asked + REPLY + "<|user|>", return_tensors="pt", add_special_tokens=False)["input_ids"]
+    labels = whole.clone()
+    labels[:, : len(words(asked, add_special_tokens=False)["input_ids"])] = -100
+    steps = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(400):
+        loss = model(input_ids=whole, labels=labels).loss
+        if loss.item() < 0.01:
+            break
+        steps.zero_grad()
+        loss.backward()
+        steps.step()
+    _save_model(model, words, folder)
     words.save_pretrained(folder)
 
 
@@ -151,10 +183,15 @@ def _endings(words: Any) -> list[int]:
 
 
 def _save(kind: Any, config: Any, words: Any, folder: Path, torch: Any) -> None:
+    torch.manual_seed(4417)
+    _save_model(kind(config), words, folder)
+
+
+def _save_model(model: Any, words: Any, folder: Path) -> None:
+    import torch
     import transformers
 
-    torch.manual_seed(4417)
-    model = kind(config).to(torch.bfloat16)
+    model.to(torch.bfloat16)
     model.generation_config = transformers.GenerationConfig(
         eos_token_id=_endings(words), pad_token_id=words.pad_token_id, do_sample=False
     )

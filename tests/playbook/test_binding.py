@@ -10,6 +10,7 @@ from autoglm_fix.playbook import (
     bind_repeat,
     bind_step,
     bind_verify,
+    check_play,
     holds,
     parse_extra_vars,
     play_variables,
@@ -172,3 +173,14 @@ def test_the_folder_of_the_playbook_is_known_to_templates(tmp_path: Path) -> Non
     play = _play(tmp_path, step("fix: {fetch_weights: {from: '{{ playbook_dir }}/files'}}"))
     (bound,) = bind_step(play.steps[0], _variables(play))
     assert bound.fixes[0].options == {"from_": f"{tmp_path}/files"}
+
+
+def test_a_step_with_no_log_shows_no_value_in_its_errors(tmp_path: Path) -> None:
+    text = step("no_log: true\nfix: {remap_path: {search: '{{ secret }}'}}")
+    play = _play(tmp_path, text, outside=frozenset({"secret"}))
+    variables = _variables(play, secret="hunter2")
+    hushed = "p.yml:5:34: a value is wrong, and not shown because of 'no_log'"
+    with pytest.raises(BadInput) as caught:
+        bind_step(play.steps[0], variables)
+    said = [caught.value.problems, check_play(play, variables)]
+    assert [[str(problem).removeprefix(f"{tmp_path}/") for problem in problems] for problems in said] == [[hushed]] * 2

@@ -38,6 +38,8 @@ def test_a_file_that_exists_wins(shipped: Path, tmp_path: Path, monkeypatch: pyt
     [
         ("no-ouput", "no-ouput: there is no such playbook. Did you mean 'no-output'?"),
         ("playbooks/no-ouput.yml", "playbooks/no-ouput.yml: there is no such playbook. Did you mean 'no-output'?"),
+        ("~nobody/no-ouput", "~nobody/no-ouput: there is no such playbook. Did you mean 'no-output'?"),
+        ("a\0b", "a\\x00b: there is no such playbook. The shipped playbooks are: no-output."),
         ("gpu", "gpu: there is no such playbook. The shipped playbooks are: no-output."),
     ],
 )

@@ -117,3 +117,12 @@ def test_anchors_and_merge_keys_share_what_steps_have_in_common(tmp_path: Path) 
 """
     one, two = load(tmp_path, text).plays[0].steps
     assert (one.name, two.name) == ("one", "two") and two.diagnose.name == one.diagnose.name == "weights"
+
+
+def test_a_proof_sees_no_results_of_steps(tmp_path: Path) -> None:
+    text = (
+        "- {hosts: all, steps: [{diagnose: weights, register: found}], verify: [{generate: , when: found is defined}]}"
+    )
+    assert said(tmp_path, text) == []
+    text = text.replace("found is defined", "found.status == 'x'")
+    assert said(tmp_path, text) == ["p.yml:1:91: 'found' is the result of a step, and a proof sees none"]

@@ -80,15 +80,10 @@ class FetchFile:
         return not self.source.startswith(("http://", "https://"))
 
     def preview(self, ctx: Context) -> Preview:
-        old = "(absent)"
-        if os.path.lexists(self.path):
-            old = f"{os.lstat(self.path).st_size} bytes"
-        lines = [f"--- {self.path}", f"+++ {self.path}", "@@ fetch @@", f"-{old}"]
-        lines.append(f"+{'unknown size' if self.size is None else f'{self.size} bytes'} from {self.source}")
-        digest = (
-            f"sha256 {self.sha256}" if self.sha256 else f"git {self.git_oid}" if self.git_oid else "no digest known"
-        )
-        lines.append(f"+{digest}")
+        lines = [f"-{os.lstat(self.path).st_size} bytes"] if os.path.lexists(self.path) else []
+        size = "of unknown size" if self.size is None else f"{self.size} bytes"
+        digest = f", sha256 {self.sha256}" if self.sha256 else f", git {self.git_oid}" if self.git_oid else ""
+        lines.append(f"+{size} from {self.source}{digest}")
         problem = self._cannot_read() if self.local else None
         if problem is None and os.path.isdir(self.path):
             problem = f"{self.path} is a folder"
@@ -110,7 +105,7 @@ class FetchFile:
                     os.unlink(self.partial)
                     raise
                 # By its descriptor: whoever may write into the folder could swap the name.
-                take_after(self.path, f"/proc/self/fd/{out.fileno()}")
+                take_after(self.path, out.fileno())
                 os.rename(self.partial, staged)
             self._forget_others()
         except OSError as err:

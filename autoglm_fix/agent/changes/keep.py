@@ -48,17 +48,29 @@ def obstacle(path: str, needed: int) -> str | None:
     return None
 
 
-def take_after(old: str, staged: str) -> None:
-    """Give the new file the mode and owner of the one it replaces, or of the folder's own files."""
+def take_after(old: str, handle: int) -> None:
+    """Give an open new file the mode and owner of the one it replaces, or of the folder it is in.
+
+    By its handle, not by name: the service's user may own the folder, and could swap a name for a link.
+    """
     try:
         was = os.stat(old)
         mode = stat.S_IMODE(was.st_mode)
     except OSError:
         was = os.stat(os.path.dirname(old))
         mode = 0o644
-    os.chmod(staged, mode)
+    os.fchmod(handle, mode)
     if os.geteuid() == 0:
-        os.chown(staged, was.st_uid, was.st_gid)
+        os.fchown(handle, was.st_uid, was.st_gid)
+
+
+def make_folders(folders: list[str]) -> None:
+    """Make missing folders, outermost first, each owned as the one above it."""
+    for folder in folders:
+        os.mkdir(folder)
+        if os.geteuid() == 0:
+            above = os.stat(os.path.dirname(folder))
+            os.chown(folder, above.st_uid, above.st_gid, follow_symlinks=False)
 
 
 def keep(path: str, run_folder: str, name: str) -> str | None:

@@ -24,7 +24,7 @@ class Link:
     undo: ClassVar[str] = "exact"
 
     def preview(self, ctx: Context) -> Preview:
-        lines = [f"--- {self.path}", f"+++ {self.path}", "@@ link @@"]
+        lines: list[str] = []
         if os.path.islink(self.path):
             lines.append(f"-{self.path} -> {os.readlink(self.path)}")
         elif os.path.lexists(self.path):

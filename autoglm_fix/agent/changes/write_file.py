@@ -46,7 +46,7 @@ class WriteFile:
             out.write(new)
             out.flush()
             os.fsync(out.fileno())
-        take_after(self.path, staged)
+            take_after(self.path, out.fileno())
 
     def _contents(self) -> tuple[bytes, bytes]:
         old = b""

@@ -206,7 +206,7 @@ def _tried(
     from ..service_python import call
 
     arguments = {
-        "folder": files.inside,
+        "folder": ctx.view.through(files.inside),
         "templates": {source: text for source, (_, text) in sources.items()},
         "names": names,
         "longest": longest,

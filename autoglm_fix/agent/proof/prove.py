@@ -1,0 +1,139 @@
+"""A generation in the service's own Python, watched from outside: raw evidence, no judgement."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import os
+import random
+import time
+from typing import Any
+
+from .. import nvml
+from ..context import Context
+from ..model.folder import locate
+from ..no_answer import NoAnswer
+from ..reach import Reach, Who
+from ..service_python import call
+from ..unknown import CannotTell
+from ..usage import session
+from . import generate, picture
+
+# A model so small is tried on the CPU even where a GPU is asked for: two of three claims can be shown.
+SMALL = 2 << 30
+_PICKLES = (".bin", ".pth", ".pt")
+
+
+def prove(
+    ctx: Context,
+    state: object = None,
+    *,
+    prompt: str,
+    max_new_tokens: int,
+    require_gpu: bool,
+    timeout_s: float,
+) -> dict[str, Any]:
+    """Let the service's model generate, beside whatever runs; what was seen of it, as JSON-able values.
+
+    ``probe`` is what the service's Python says, None where it says nothing; then ``died`` (see NoAnswer)
+    or ``skipped`` tells why. ``nvml`` holds what the driver said before, during and after, and the
+    process ids of the probe. CannotTell where the service names no model, or nobody may look at it.
+    """
+    reach = Reach(ctx.view, Who(ctx.service.user))
+    located = locate(ctx, reach.who, reach)
+    reached = reach.follow(located.inside)
+    weights, pickled = _weigh(reached.host) if reached.seen else (0, False)
+    dice = random.SystemRandom()
+    number = "".join(dice.choice("123456789") for _ in range(4))  # a 0 could be read as a letter
+    colour, shape = dice.choice(sorted(picture.COLOURS)), dice.choice(picture.SHAPES)
+    nonce = f"ZX-{dice.randrange(1000, 10000)}"
+    seen = _Seen(ctx, weights)
+    evidence: dict[str, Any] = {
+        "asked": {"tokens": max_new_tokens, "nonce": nonce, "number": number, "colour": colour, "shape": shape},
+        "model": located.inside,
+        "weights": weights,
+        "skipped": None,
+        "died": None,
+        "probe": None,
+        "nvml": seen.nvml,
+    }
+    cpu_allowed = not require_gpu or weights <= SMALL
+    evidence["skipped"] = (
+        "absent" if not reached.seen else "pickled" if pickled else _no_room(seen.nvml["before"], weights, cpu_allowed)
+    )
+    if evidence["skipped"]:
+        return evidence
+    arguments = {
+        "model": ctx.service.model if located.source == "hub" else located.inside,
+        "weights": weights,
+        "prompt": prompt,
+        "max_new_tokens": max_new_tokens,
+        "cpu_allowed": cpu_allowed,
+        "nonce": nonce,
+        "picture": base64.b64encode(picture.draw(number, colour, shape)).decode(),
+        "question": "Which number is in the picture, and which colour has the shape below it?",
+    }
+    started = time.monotonic()
+    try:
+        watched = dataclasses.replace(ctx, emit=seen.heard)
+        evidence["probe"] = call(watched, "proof.generate", generate.run.__name__, arguments, timeout_s=timeout_s)
+    except NoAnswer as err:
+        evidence["died"] = {**vars(err), "reason": str(err), "stage": seen.stage, "after_s": time.monotonic() - started}
+    seen.nvml["after"] = nvml.snapshot()
+    return evidence
+
+
+class _Seen:
+    """What is seen of the probe from outside, at the moments that it announces."""
+
+    def __init__(self, ctx: Context, weights: int) -> None:
+        self._ctx = ctx
+        self._weights = weights
+        self._pid = 0
+        self.stage = ""
+        self.nvml: dict[str, Any] = {"before": nvml.snapshot(), "during": None, "after": None, "pids": []}
+
+    def heard(self, event: dict[str, Any]) -> None:
+        """Take note of an event, or pass it on."""
+        kind = event.get("event")
+        if kind == "started":
+            self._pid = event["pid"]
+        elif kind == "stage":
+            self.stage = event["stage"]
+            if self.stage == "load":
+                self._ctx.progress("loading the model", 0, self._weights)
+            elif self.stage == "generated":
+                self.nvml["during"] = nvml.snapshot()
+                self.nvml["pids"] = session(self._pid)
+        elif kind == "progress":
+            self._ctx.progress(event["what"], event["done"], event["total"], event["unit"])
+        else:
+            self._ctx.emit(event)
+
+
+def _weigh(folder: str) -> tuple[int, bool]:
+    """The size of the weights in bytes once loaded, and whether there are only pickled ones."""
+    sizes: dict[str, int] = {}
+    try:
+        names = os.listdir(folder) if os.path.isdir(folder) else [folder]
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                sizes[name] = os.path.getsize(path)
+    except OSError as err:
+        raise CannotTell(f"cannot read {folder}: {err.strerror}") from err
+    plain = {name: size for name, size in sizes.items() if name.endswith(".safetensors")}
+    # Where a hub has the weights a second time, in the vendor's layout, only these are loaded.
+    weights = sum(size for name, size in plain.items() if name.startswith("model")) or sum(plain.values())
+    if weights:
+        return weights, False
+    quantized = [size for name, size in sizes.items() if name.endswith(".gguf")]
+    if quantized:
+        return 8 * max(quantized), False  # four bits become 32 while it is loaded
+    return 0, any(name.endswith(_PICKLES) for name in sizes)
+
+
+def _no_room(seen: dict[str, Any], weights: int, cpu_allowed: bool) -> str:
+    """``gpu`` where all GPUs together cannot hold the weights now: no need to start anything."""
+    free = [gpu["free"] for gpu in seen.get("gpus", []) if "free" in gpu]
+    return "gpu" if free and sum(free) < weights and not cpu_allowed else ""
