@@ -25,7 +25,8 @@ from autoglm_fix.playbook import (
     parse_extra_vars,
     play_variables,
 )
-from autoglm_fix.problems import BadInput, Position, Problem, did_you_mean, raise_if_any
+from autoglm_fix.playbook.selection import Selection, select_steps, split_tags
+from autoglm_fix.problems import BadInput, Position, Problem, raise_if_any
 from autoglm_fix.records import state_dir
 from autoglm_fix.variables import Variables
 
@@ -68,7 +69,7 @@ def prepare(choice: Choice) -> Prepared:
     if playbook is None or inventory is None:
         raise BadInput(problems)
     raise_if_any(problems)
-    chosen = _chosen_steps(playbook, choice)
+    playbook = _selected(playbook, choice)
     limits = [bind_play(play, play_variables(play, {}, {})) for play in playbook.plays]
     patterns = [(limit.hosts, play.hosts.at) for limit, play in zip(limits, playbook.plays, strict=True)]
     selected = inventory.select_each(patterns, choice.limit)
@@ -78,11 +79,11 @@ def prepare(choice: Choice) -> Prepared:
     _check_service(choice.service, declared)
     routes = {name: _route(host, inventory, extra, problems) for name, host in hosts.items()}
     scripts: dict[str, list[list[PlayScript]]] = {name: [] for name in hosts}
-    for play, steps, of_play in zip(playbook.plays, chosen, selected, strict=True):
+    for play, of_play in zip(playbook.plays, selected, strict=True):
         taking_part = {host.name for host in of_play}
         for name, host in hosts.items():
             own = declared[name] if name in taking_part else []
-            scripts[name].append([_script(play, steps, host, service, inventory) for service in own])
+            scripts[name].append([_script(play, host, service, inventory) for service in own])
         problems += check_hosts(play, _trial_variables(play, of_play, declared, inventory))
     raise_if_any(problems)
     local_state = state_dir()
@@ -106,43 +107,18 @@ def _limits(play: Play, bound: PlayLimits) -> Limits:
     return Limits(bound.serial, 100.0 if most is None else most, fatal, play.on_failure)
 
 
-def _chosen_steps(playbook: Playbook, choice: Choice) -> list[tuple[Step, ...]]:
-    """The steps of each play that tags and ``--start-at`` leave. A word that selects nothing is a mistake."""
+def _selected(playbook: Playbook, choice: Choice) -> Playbook:
+    """The playbook with the steps that were asked for, and the changes that were allowed."""
     if not choice.steps:
-        return [() for _ in playbook.plays]
-    known = {tag for play in playbook.plays for step in play.steps for tag in step.tags}
-    raise_if_any(
-        Position(option).problem(f"no step has the tag '{tag}'", did_you_mean(tag, known, nouns="tags"))
-        for option, tags in (("--tags", choice.tags), ("--skip-tags", choice.skip_tags))
-        for tag in tags
-        if tag not in known
-    )
+        return replace(playbook, plays=tuple(replace(play, steps=()) for play in playbook.plays))
+    selection = Selection(split_tags(choice.tags), split_tags(choice.skip_tags), choice.start_at)
     allowed = frozenset(choice.allow)
-    kept = [
-        tuple(replace(step, allow=step.allow | allowed) for step in play.steps if _tagged(step, choice))
-        for play in playbook.plays
-    ]
-    if choice.tags and not any(kept):
-        raise BadInput([Position("--tags").problem("the tags leave no step")])
-    return kept if choice.start_at is None else _from(choice.start_at, kept)
+    plays = select_steps(playbook, selection).plays
+    return replace(playbook, plays=tuple(replace(play, steps=_allowing(play.steps, allowed)) for play in plays))
 
 
-def _tagged(step: Step, choice: Choice) -> bool:
-    wanted = not choice.tags or bool(set(choice.tags) & set(step.tags))
-    return wanted and not set(choice.skip_tags) & set(step.tags)
-
-
-def _from(name: str, kept: list[tuple[Step, ...]]) -> list[tuple[Step, ...]]:
-    names = [step.name for steps in kept for step in steps]
-    if name not in names:
-        raise BadInput([Position("--start-at").problem(f"no step is named '{name}'", did_you_mean(name, names))])
-    left: list[tuple[Step, ...]] = []
-    found = False
-    for steps in kept:
-        at = next((number for number, step in enumerate(steps) if step.name == name), len(steps))
-        left.append(steps if found else steps[at:])
-        found = found or at < len(steps)
-    return left
+def _allowing(steps: Sequence[Step], kinds: frozenset[str]) -> tuple[Step, ...]:
+    return tuple(replace(step, allow=step.allow | kinds) for step in steps)
 
 
 def _services(host: Host, extra: ExtraVars, only: str | None, problems: list[Problem]) -> list[ServiceSpec]:
@@ -171,8 +147,8 @@ def _route(host: Host, inventory: Inventory, extra: ExtraVars, problems: list[Pr
         return Route()
 
 
-def _script(play: Play, steps: tuple[Step, ...], host: Host, service: ServiceSpec, inventory: Inventory) -> PlayScript:
-    return PlayScript(play, service, _variables(play, host, service, inventory), steps)
+def _script(play: Play, host: Host, service: ServiceSpec, inventory: Inventory) -> PlayScript:
+    return PlayScript(play, service, _variables(play, host, service, inventory))
 
 
 def _variables(play: Play, host: Host, service: ServiceSpec, inventory: Inventory) -> Variables:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @click.option("--service", metavar="NAME", help="Only this service of each host.")
 @click.option("--dry-run", "-C", "--check", "dry_run", is_flag=True, help="Look, and show every change as a diff.")
 @click.option("-D", "--diff", is_flag=True, help="Show every line of every diff.")
-@click.option("-t", "--tags", metavar="TAGS", help="Only steps with one of these tags.")
-@click.option("--skip-tags", metavar="TAGS", help="No steps with one of these tags.")
+@click.option("-t", "--tags", multiple=True, metavar="TAGS", help="Only steps with one of these tags.")
+@click.option("--skip-tags", multiple=True, metavar="TAGS", help="No steps with one of these tags.")
 @click.option("--start-at", metavar="STEP", help="Begin with the step of this name.")
 @click.option("-f", "--forks", type=click.IntRange(1), default=50, show_default=True, help="Hosts at a time.")
 @click.option("-b", "--become", is_flag=True, help="Act as root (not available in this version).")
@@ -62,8 +62,8 @@ def command(playbook: str, **given: Any) -> int:
         limit=given["limit"],
         extra_vars=given["extra_vars"],
         service=given["service"],
-        tags=_words(given["tags"]),
-        skip_tags=_words(given["skip_tags"]),
+        tags=given["tags"],
+        skip_tags=given["skip_tags"],
         start_at=given["start_at"],
         allow=_words(given["allow"]),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from threading import Event as Flag
 
 from autoglm_fix.connect import ChannelClosed
+from autoglm_fix.proof import Proof
 
 from .events import HostDone, HostLost, HostPlan, HostStarted, Listener
 from .results import Fault, HostResult, HostStatus, Rollback, StepStatus
@@ -138,11 +139,17 @@ class HostWalk:
             ),
             services=services,
             steps=tuple(step for walk in self.walks for step in walk.results()),
-            proof=tuple((walk.script.play, proof) for walk in self.walks for proof in walk.proofs),
+            proof=tuple((walk.script.play, proof) for walk in self.walks for proof in self._proofs(walk)),
             error=self.error,
             rollback=self.rollback,
             duration_s=self.spent_s,
         )
+
+    def _proofs(self, walk: ServiceWalk) -> list[Proof]:
+        """A service's proofs; what was not asked because nothing was to be changed is still to come."""
+        if walk.proofs or not self.around.dry_run:
+            return walk.proofs
+        return [Proof(walk.script.service.name, "pending") for _ in walk.script.asks]
 
     @property
     def _started(self) -> bool:

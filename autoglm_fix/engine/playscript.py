@@ -9,7 +9,7 @@ from typing import Any
 
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.playbook import BoundStep as FilledStep
-from autoglm_fix.playbook import Play, Step, bind_repeat, bind_step, bind_verify, holds
+from autoglm_fix.playbook import Play, Step, bind_repeat, bind_step, bind_verify, holds, ruled_out
 from autoglm_fix.problems import BadInput
 from autoglm_fix.variables import Variables
 
@@ -49,7 +49,8 @@ class PlayStep:
 
     @property
     def refers_to(self) -> frozenset[str]:
-        return self.step.waits_for
+        # A step that variables rule out anyway waits for nobody.
+        return frozenset() if ruled_out(self.step, self.variables) else self.step.waits_for
 
     @cached_property
     def until(self) -> Until | None:
@@ -73,12 +74,11 @@ class PlayStep:
 
 @dataclass(frozen=True)
 class PlayScript:
-    """A play for one service of one host; ``chosen`` are the steps that tags and ``--start-at`` left."""
+    """A play for one service of one host."""
 
     of: Play
     service: ServiceSpec
     variables: Variables
-    chosen: Sequence[Step]
 
     @property
     def play(self) -> str:
@@ -86,7 +86,7 @@ class PlayScript:
 
     @cached_property
     def steps(self) -> Sequence[PlayStep]:
-        return [PlayStep(self.of, step, self.variables) for step in self.chosen]
+        return [PlayStep(self.of, step, self.variables) for step in self.of.steps]
 
     @cached_property
     def asks(self) -> Sequence[Ask]:

@@ -26,10 +26,11 @@ def judge_image(evidence: Evidence) -> Claim:
     probe, asked = evidence["probe"], evidence["asked"]
     seen = probe.get("image") or {}
     failure = probe["image_failure"]
-    facts: dict[str, Any] = {name: seen.get(name) for name in ("expected", "placed", "grown")}
+    facts: dict[str, Any] = {name: seen.get(name) for name in ("processor", "expected", "placed", "grown")}
     if failure and "grown" not in seen:
         values = {**facts, "error": failure["type"], "message": _words(failure)}
-        return Claim(NAME, "fail", values, "proof.image-no-processor", "refused", ("tokenizer",))
+        code = "proof.image-refused" if "processor" in seen else "proof.image-no-processor"
+        return Claim(NAME, "fail", values, code, "refused", ("tokenizer",))
     if _dropped(facts):
         return Claim(NAME, "fail", facts, "proof.image-dropped", points_to=("tokenizer",))
     if failure:

@@ -8,7 +8,8 @@ from enum import Enum
 from typing import Any
 
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.engine.results import ChangeRecord, HostResult, RunResult, StepResult
+from autoglm_fix.engine.results import ChangeRecord, Fault, HostResult, RunResult, StepResult
+from autoglm_fix.fixes import Declined
 from autoglm_fix.problems import Problem
 from autoglm_fix.proof import Proof
 
@@ -58,7 +59,8 @@ def host_document(host: HostResult, words: Words) -> dict[str, Any]:
             for name, service in host.services.items()
         },
         "steps": [step_document(step, words) for step in host.steps],
-        "proof": [proof_document(play, proof) for play, proof in host.proof],
+        "proof": [proof_document(play, proof, words) for play, proof in host.proof],
+        "error": _fault(host.error, words),
     }
 
 
@@ -76,6 +78,7 @@ def step_document(step: StepResult, words: Words) -> dict[str, Any]:
         "items": [step_document(item, words) for item in step.items],
         "error": _error(step, words),
         "duration_s": _seconds(step.duration_s),
+        "declined": [_declined(declined, words) for declined in step.declined],
     }
 
 
@@ -91,8 +94,8 @@ def finding_document(finding: Finding, words: Words) -> dict[str, Any]:
     }
 
 
-def proof_document(play: str, proof: Proof) -> dict[str, Any]:
-    """One proof of a document."""
+def proof_document(play: str, proof: Proof, words: Words) -> dict[str, Any]:
+    """One proof of a document. A ``reason`` is why it, or a claim of it, did not pass."""
     return {
         "play": play,
         "kind": proof.kind,
@@ -105,8 +108,17 @@ def proof_document(play: str, proof: Proof) -> dict[str, Any]:
         "first_token_s": None if proof.first_token_s is None else _seconds(proof.first_token_s),
         "tokens_per_s": None if proof.tokens_per_s is None else _seconds(proof.tokens_per_s),
         "checks": [
-            {"name": check.name, "status": check.status, "evidence": plain(check.evidence)} for check in proof.checks
+            {
+                "name": check.name,
+                "status": check.status,
+                "reason": words.reason(check),
+                "evidence": plain(check.evidence),
+            }
+            for check in proof.checks
         ],
+        "symptom": proof.symptom,
+        "reason": words.reason(proof),
+        "points_to": list(proof.points_to),
     }
 
 
@@ -133,14 +145,26 @@ def _change(change: ChangeRecord) -> dict[str, Any]:
         "undo": change.undo,
         "summary": change.summary,
         "diff": change.diff,
+        "made": change.made,
+        "problem": change.problem,
     }
+
+
+def _declined(declined: Declined, words: Words) -> dict[str, Any]:
+    """Why a fix had nothing to offer."""
+    return {"code": declined.code, "summary": words.declined(declined), "advice": words.hint(declined).text}
+
+
+def _fault(fault: Fault | None, words: Words) -> dict[str, Any] | None:
+    if fault is None:
+        return None
+    return {"message": words.fault(fault), "hint": words.hint(fault).text, "tail": list(fault.tail)}
 
 
 def _error(step: StepResult, words: Words) -> dict[str, Any] | None:
     """The step's error, or why its first change that failed could not be made."""
     if step.error is not None:
-        hint = words.hint(step.error).text
-        return {"message": words.fault(step.error), "hint": hint, "tail": list(step.error.tail)}
+        return _fault(step.error, words)
     problem = next((change.problem for change in step.changes if change.problem is not None), None)
     return None if problem is None else {"message": problem, "hint": "", "tail": []}
 

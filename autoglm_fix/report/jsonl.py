@@ -80,7 +80,7 @@ class JsonLines:
         if isinstance(event, StepDone):
             return {"host": event.host, "step": step_document(event.step, words)}
         if isinstance(event, ProofDone):
-            return {"host": event.host, "proof": proof_document(event.play, event.proof)}
+            return {"host": event.host, "proof": proof_document(event.play, event.proof, words)}
         if isinstance(event, HostLost):
             error = {"message": words.fault(event.error), "hint": words.hint(event.error).text}
             return {"host": event.host, "error": {**error, "tail": list(event.error.tail)}}

@@ -34,6 +34,7 @@ def definitions() -> dict[str, Any]:
         "host": _object(
             status={"enum": [status.value for status in HostStatus]},
             duration_s=_SECONDS,
+            error=_or_null(_ref("error")),
             rollback=_or_null(_object(status={"enum": ["restored", "refused", "partial"]})),
             services={"type": "object", "additionalProperties": _service()},
             steps={"type": "array", "items": _ref("step")},
@@ -48,6 +49,7 @@ def definitions() -> dict[str, Any]:
             provisional=_or_null(_TEXT),
             findings={"type": "array", "items": _finding()},
             changes={"type": "array", "items": _ref("change")},
+            declined={"type": "array", "items": _object(code=_code(), summary=_TEXT, advice=_TEXT)},
             items={"type": "array", "items": _ref("step")},
             error=_or_null(_ref("error")),
             duration_s=_SECONDS,
@@ -59,6 +61,8 @@ def definitions() -> dict[str, Any]:
             undo={"enum": ["exact", "state", "none"]},
             summary=_TEXT,
             diff=_TEXT,
+            made={"type": "boolean"},
+            problem=_or_null(_TEXT),
         ),
         "error": _object(message=_TEXT, hint=_TEXT, tail=_TEXTS),
         "proof": _proof(),
@@ -110,7 +114,7 @@ def _finding() -> dict[str, Any]:
 
 
 def _proof() -> dict[str, Any]:
-    check = _object(name=_TEXT, status={"enum": list(get_args(ClaimStatus))}, evidence=_ANY)
+    check = _object(name=_TEXT, status={"enum": list(get_args(ClaimStatus))}, reason=_or_null(_TEXT), evidence=_ANY)
     return _object(
         play=_TEXT,
         kind=_TEXT,
@@ -123,6 +127,9 @@ def _proof() -> dict[str, Any]:
         first_token_s=_or_null(_SECONDS),
         tokens_per_s=_or_null(_SECONDS),
         checks={"type": "array", "items": check},
+        symptom={"enum": list(get_args(Symptom))},
+        reason=_or_null(_TEXT),
+        points_to=_TEXTS,
     )
 
 

@@ -21,7 +21,7 @@ _VERSIONS = {"tokenizers": "0.23.3", "jinja2": "3.1.6", "transformers": "5.23.0"
 
 
 def tokenizer(case: dict[str, Any]) -> Tokenizer:
-    """``files`` (name -> state), ``templates`` (source -> fields), ``trips`` (name -> state), ``chat``, ``behaviour``."""
+    """``files`` and ``trips`` (name -> state), ``templates`` (source -> fields), ``chat``, ``behaviour``."""
     states = {"tokenizer_config.json": "ok", **case.get("files", {})}
     templates = case.get("templates", {"chat_template.jinja": {"turn": "opens"}})
     used = next((source for source in _USED if source in templates), None)

@@ -59,9 +59,9 @@ def test_the_document_is_as_the_contract_says() -> None:
     assert list(document) == ["schema", "run", "playbook", "dry_run", "exit_code", "duration_s", "counts", "hosts"]
     assert document["schema"] == 1
     assert document["counts"] == {"verified": 1}
-    assert list(host) == ["status", "duration_s", "rollback", "services", "steps", "proof"]
+    assert list(host) == ["status", "duration_s", "rollback", "services", "steps", "proof", "error"]
     assert host["services"] == {"autoglm": {"status": "verified", "symptom": "empty", "cause": "sample.shard-missing"}}
-    keys = "play name service diagnostic status provisional findings changes items error duration_s"
+    keys = "play name service diagnostic status provisional findings changes items error duration_s declined"
     assert list(step) == keys.split()
     assert step["findings"] == [
         {
@@ -74,11 +74,11 @@ def test_the_document_is_as_the_contract_says() -> None:
             "advice": "Say where good files are: `autoglm-fix run no-output -e weights_source=DIR`",
         }
     ]
-    assert list(step["changes"][0]) == ["kind", "target", "risk", "undo", "summary", "diff"]
+    assert list(step["changes"][0]) == ["kind", "target", "risk", "undo", "summary", "diff", "made", "problem"]
     proof = host["proof"][0]
-    keys = "play kind service status text tokens device gpu first_token_s tokens_per_s checks"
+    keys = "play kind service status text tokens device gpu first_token_s tokens_per_s checks symptom reason points_to"
     assert list(proof) == keys.split()
-    assert proof["checks"][0] == {"name": "tokens", "status": "pass", "evidence": {"tokens": 8}}
+    assert proof["checks"][0] == {"name": "tokens", "status": "pass", "reason": None, "evidence": {"tokens": 8}}
 
 
 def test_an_error_is_a_message_a_hint_and_a_tail() -> None:

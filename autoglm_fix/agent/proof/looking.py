@@ -14,12 +14,13 @@ _TOKENS = 64
 
 
 def look(opened: Opened, speaker: Speaker, picture: str, question: str, seen: dict[str, Any]) -> None:
-    """Ask about the PNG (base64) and put into ``seen`` what was said.
+    """Ask about the PNG (base64) and put into ``seen`` what was said, step by step.
 
     ``grown`` is by how many tokens the prompt grew, ``placed`` how many of them stand for the picture,
     and ``expected`` how many the patches of its size make; None where that cannot be computed.
     """
     processor = opened.transformers.AutoProcessor.from_pretrained(opened.folder, trust_remote_code=False)
+    seen["processor"] = type(processor).__name__
     image = importlib.import_module("PIL.Image").open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
     text = {"type": "text", "text": question}
     without = _chat(processor, [text])

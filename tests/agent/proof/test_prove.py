@@ -65,12 +65,12 @@ def test_a_vision_model_is_shown_a_picture() -> None:
 
 
 @slow
-def test_a_template_that_drops_the_picture_fails(tmp_path: Path) -> None:
+def test_a_template_without_a_place_for_the_picture_fails(tmp_path: Path) -> None:
     folder = models.copy(models.tiny_vision(), tmp_path / "model")
     template = folder / "chat_template.jinja"
     template.write_text(template.read_text().replace("<|begin_of_image|><|image|><|end_of_image|>", ""))
     image = check(proof(folder, environment=STAND_IN), "image")
-    assert (image.status, image.code) == ("fail", "proof.image-dropped")
+    assert (image.status, image.code) == ("fail", "proof.image-refused")
 
 
 @slow
@@ -188,7 +188,7 @@ def test_an_agent_that_came_from_memory_proves_the_same(python: str) -> None:
     service = {"python": sys.executable, "model": str(models.tiny_text()), "working_dir": "/"}
     heard: list[str] = []
     try:
-        modules = ("autoglm_fix.agent.proof",)
+        modules = ("autoglm_fix.agent.proof.prove",)
         reply = agent.ask(
             Request("prove", asked, service=service, modules=modules),
             lambda _, event: heard.append(str(event["event"])),

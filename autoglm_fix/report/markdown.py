@@ -1,0 +1,60 @@
+"""A run's document as Markdown: for a ticket, a chat, a colleague who was not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .safe import safe
+
+Document = Mapping[str, Any]
+
+
+def markdown(document: Document) -> str:
+    """The report of a result document (``document.result_document``), in English as the document is."""
+    return "\n".join(_lines(document))
+
+
+def _lines(document: Document) -> Iterator[str]:
+    counts = ", ".join(f"{count} {status}" for status, count in document["counts"].items())
+    yield f"# {_text(document['playbook'])}: {counts}"
+    yield ""
+    how = "Dry run" if document["dry_run"] else "Run"
+    yield f"{how} `{document['run']}`, {document['duration_s']} s, exit code {document['exit_code']}."
+    for name, host in document["hosts"].items():
+        yield from _host(name, host)
+
+
+def _host(name: str, host: Document) -> Iterator[str]:
+    yield ""
+    yield f"## {_text(name)}: {host['status']}"
+    for service, said in host["services"].items():
+        cause = f", cause `{said['cause']}`" if said["cause"] else ""
+        yield f"- {_text(service)}: {said['status']}, symptom {said['symptom']}{cause}"
+    for step in host["steps"]:
+        if step["findings"] or step["changes"] or step["error"]:
+            yield from _step(step)
+    for proof in host["proof"]:
+        yield ""
+        yield f"### Proof of {_text(proof['service'])}: {proof['status']}"
+        if proof["text"]:
+            yield f"> {_text(proof['text'])}"
+        yield from (f"- {check['name']}: {check['status']}" for check in proof["checks"])
+
+
+def _step(step: Document) -> Iterator[str]:
+    yield ""
+    yield f"### {_text(step['name'])}: {step['status']}"
+    for finding in step["findings"]:
+        yield f"- **{finding['severity']}** {_text(finding['summary'])} (`{finding['code']}`)"
+    for change in step["changes"]:
+        yield f"- change: {_text(change['summary'])} at `{_text(change['target'])}`"
+        if change["diff"]:
+            yield from ("  ```diff", *(f"  {safe(line)}" for line in change["diff"].splitlines()), "  ```")
+    if step["error"]:
+        yield f"- error: {_text(step['error']['message'])}"
+
+
+def _text(text: str) -> str:
+    """Words of a host as plain words: no markup, no control characters, on one line."""
+    return "".join("\\" + char if char in "\\`*_[]<>|#" else char for char in safe(text)).replace("\n", " ")
