@@ -14,6 +14,7 @@ import time
 from typing import Any, Callable
 
 _LIBRARIES = ("libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1")
+NO_ANSWER = "the driver does not answer"
 _NOT_AVAILABLE = 0xFFFFFFFFFFFFFFFF
 _TOO_SMALL = 7
 _TEXT = 96
@@ -71,7 +72,7 @@ def _answer(source: int, deadline: float) -> dict[str, Any]:
     data = b""
     while True:
         if not select.select([source], [], [], max(deadline - time.monotonic(), 0))[0]:
-            return {"problem": "the driver does not answer"}
+            return {"problem": NO_ANSWER}
         more = os.read(source, 1 << 16)
         if not more:
             break

@@ -37,7 +37,7 @@ class LocalChannel:
                 self._selector.register(stream, selectors.EVENT_READ)
 
     def write(self, data: bytes) -> None:
-        if self._process.stdin is None:
+        if self._process.stdin is None or self._process.stdin.closed:
             raise ChannelClosed("the channel is closed")
         try:
             self._process.stdin.write(data)

@@ -134,7 +134,8 @@ def _without(text: str, path: list[str], old: Json, finding: Finding, max_new_to
     if isinstance(finding, found.NoRoom) and name == "max_new_tokens" and max_new_tokens is not None:
         return set_key(text, path, max_new_tokens)
     if name == "temperature" and old == 0 and isinstance(finding, found.Impossible):
-        return set_key(text, [*path[:-1], "do_sample"], False)  # what a temperature of zero means
+        # What a temperature of zero means; a caller that samples all the same needs another one.
+        return set_key(remove_key(text, path), [*path[:-1], "do_sample"], False)
     meant = _meant(name, old)
     return remove_key(text, path) if meant is None else set_key(text, path, meant)
 

@@ -60,6 +60,8 @@ def silence(evidence: Evidence) -> Silence | None:
         return Silence("proof.no-model", "failed", {"model": evidence["model"]}, "crashed", ("weights",))
     if evidence["skipped"] == "pickled":
         return Silence("proof.pickled-weights", "unproved", {"model": evidence["model"]})
+    if evidence["skipped"] == "wedged":
+        return Silence("proof.driver-hangs", "unproved", {}, "hang")
     if evidence["skipped"] == "gpu":
         free = sum(gpu.get("free", 0) for gpu in evidence["nvml"]["before"]["gpus"])
         code, values = no_memory(evidence, {"free": free, "needed": evidence["weights"]})

@@ -77,12 +77,14 @@ def test_the_end_of_the_channel_ends_what_the_agent_started() -> None:
     channel = LocalChannel(argv(sys.executable))
     agent = Agent(channel)
     pid = agent.ask(Request("hello"))["pid"]
+    before = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     worker = threading.Thread(target=_ask_and_be_cut_off, args=(agent,))
     worker.start()
     deadline = time.monotonic() + 10
     children: list[str] = []
     while not children and time.monotonic() < deadline:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        now = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = [child for child in now if child not in before]
     channel.hang_up()
     worker.join()
     agent.close()

@@ -205,6 +205,7 @@ def _tried(
     from ..proof import tokenizer_probe
     from ..service_python import call
 
+    module = tokenizer_probe.__name__.partition(".agent.")[2]
     arguments = {
         "folder": ctx.view.through(files.inside),
         "templates": {source: text for source, (_, text) in sources.items()},
@@ -214,7 +215,7 @@ def _tried(
     said: dict[str, Any] = {"problem": "there is no tokenizer to try"}
     if there or sources:
         try:
-            said = call(ctx, "proof.tokenizer_probe", tokenizer_probe.probe.__name__, arguments, timeout_s=_TIMEOUT_S)
+            said = call(ctx, module, tokenizer_probe.probe.__name__, arguments, timeout_s=_TIMEOUT_S)
         except CannotTell as err:
             said = {"problem": str(err)}
     done = {each["source"]: each for each in said.get("templates", [])}

@@ -10,10 +10,11 @@ from typing import Any
 BESIDE_WEIGHTS = 1 << 30
 
 
-def look(torch: Any) -> dict[str, Any]:
+def look(torch: Any, free: dict[str, int]) -> dict[str, Any]:
     """The build, the devices, and ``problem`` (code, words) where none can be used.
 
-    A device has ``name``, ``uuid``, ``capability``, ``total`` and ``free`` in bytes.
+    A device has ``name``, ``uuid``, ``capability``, ``total`` and ``free`` in bytes. ``free`` holds what the
+    driver said, by uuid: to ask torch would take half a gigabyte of each GPU for a context there.
     """
     found: dict[str, Any] = {
         "build": torch.version.cuda or getattr(torch.version, "hip", None),
@@ -30,15 +31,15 @@ def look(torch: Any) -> dict[str, Any]:
     else:
         for index in range(torch.cuda.device_count()):
             about = torch.cuda.get_device_properties(index)
-            free, total = torch.cuda.mem_get_info(index)
             uuid = str(getattr(about, "uuid", ""))
+            uuid = uuid if not uuid or uuid.startswith(("GPU-", "MIG-")) else "GPU-" + uuid
             found["devices"].append(
                 {
                     "name": about.name,
-                    "uuid": uuid if not uuid or uuid.startswith(("GPU-", "MIG-")) else "GPU-" + uuid,
+                    "uuid": uuid,
                     "capability": f"{about.major}.{about.minor}",
-                    "total": total,
-                    "free": free,
+                    "total": about.total_memory,
+                    "free": free[uuid] if uuid in free else _free(torch, index),
                 }
             )
     return found
@@ -81,6 +82,13 @@ def memory(torch: Any, devices: list[str]) -> dict[str, Any]:
             "total": total,
         }
     return found
+
+
+def _free(torch: Any, index: int) -> int:
+    try:
+        return int(torch.cuda.mem_get_info(index)[0])
+    except RuntimeError:  # not even room to ask
+        return 0
 
 
 def _why_not(torch: Any) -> str:

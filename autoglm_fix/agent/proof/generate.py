@@ -23,6 +23,7 @@ def run(
     *,
     model: str,
     weights: int,
+    free: dict[str, int],
     prompt: str,
     max_new_tokens: int,
     cpu_allowed: bool,
@@ -30,13 +31,14 @@ def run(
     picture: str,
     question: str,
 ) -> dict[str, Any]:
-    """Raw evidence; ``weights`` in bytes, ``picture`` a PNG in base64 that a vision model is asked about.
+    """Raw evidence. Sizes in bytes, ``free`` by the uuid of a GPU.
 
+    ``picture`` is a PNG in base64 that a vision model is asked about.
     ``failure`` says which stage raised what, and ``short`` which memory did not suffice; after either
     there is no ``model``. Later stages that raised are ``main_failure``, ``canary_failure`` and so on.
     """
     evidence: dict[str, Any] = {"python": platform.python_version(), "uid": os.geteuid(), "short": None}
-    opened = _open(emit, evidence, model, weights, cpu_allowed)
+    opened = _open(emit, evidence, model, weights, free, cpu_allowed)
     if opened is None:
         return evidence
     torch = opened.torch
@@ -72,14 +74,16 @@ def run(
     return evidence
 
 
-def _open(emit: Emit, evidence: dict[str, Any], model: str, weights: int, cpu_allowed: bool) -> Opened | None:
+def _open(
+    emit: Emit, evidence: dict[str, Any], model: str, weights: int, free: dict[str, int], cpu_allowed: bool
+) -> Opened | None:
     """Import, choose a place, load. None where that went no further; the evidence says why."""
     with Attempt(emit, "import") as attempt:
         torch = importlib.import_module("torch")
         transformers = importlib.import_module("transformers")
         transformers.utils.logging.disable_progress_bar()
         evidence.update(torch=str(torch.__version__), transformers=str(transformers.__version__))
-        evidence["cuda"] = device.look(torch)
+        evidence["cuda"] = device.look(torch, free)
     if not attempt.failure:
         place = room.place(torch, evidence, weights, cpu_allowed)
         if place is None:

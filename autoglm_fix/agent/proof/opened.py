@@ -25,10 +25,11 @@ class Opened:
     def chat(self, prompt: str) -> Any:
         """The prompt as the model's template writes it, or as it is where there is no template."""
         if getattr(self.tokenizer, "chat_template", None):
-            messages = [{"role": "user", "content": prompt}]
-            made = self.tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-            )
+            template = self.tokenizer.apply_chat_template
+            turn: dict[str, Any] = {"role": "user", "content": prompt}
+            if prompt not in template([turn], tokenize=False, add_generation_prompt=True):
+                turn["content"] = [{"type": "text", "text": prompt}]  # templates of some vision models read lists only
+            made = template([turn], add_generation_prompt=True, return_tensors="pt", return_dict=True)
         else:
             made = self.tokenizer(prompt, return_tensors="pt")
         made.pop("token_type_ids", None)  # some tokenizers give them, and no such model takes them

@@ -58,14 +58,18 @@ def prove(
         "nvml": seen.nvml,
     }
     cpu_allowed = not require_gpu or weights <= SMALL
-    evidence["skipped"] = (
-        "absent" if not reached.seen else "pickled" if pickled else _no_room(seen.nvml["before"], weights, cpu_allowed)
-    )
+    if not reached.seen:
+        evidence["skipped"] = "absent"
+    elif pickled:
+        evidence["skipped"] = "pickled"
+    else:
+        evidence["skipped"] = _hindered(seen.nvml["before"], weights, cpu_allowed)
     if evidence["skipped"]:
         return evidence
     arguments = {
         "model": ctx.service.model if located.source == "hub" else located.inside,
         "weights": weights,
+        "free": {gpu["uuid"]: gpu["free"] for gpu in seen.nvml["before"].get("gpus", []) if "free" in gpu},
         "prompt": prompt,
         "max_new_tokens": max_new_tokens,
         "cpu_allowed": cpu_allowed,
@@ -133,7 +137,13 @@ def _weigh(folder: str) -> tuple[int, bool]:
     return 0, any(name.endswith(_PICKLES) for name in sizes)
 
 
-def _no_room(seen: dict[str, Any], weights: int, cpu_allowed: bool) -> str:
-    """``gpu`` where all GPUs together cannot hold the weights now: no need to start anything."""
+def _hindered(seen: dict[str, Any], weights: int, cpu_allowed: bool) -> str | None:
+    """Why nothing need be started, None where nothing hinders.
+
+    ``wedged`` is the driver: every process that asks it would hang. ``gpu``: all GPUs together cannot
+    hold the weights now.
+    """
+    if seen.get("problem") == nvml.NO_ANSWER:
+        return "wedged"
     free = [gpu["free"] for gpu in seen.get("gpus", []) if "free" in gpu]
-    return "gpu" if free and sum(free) < weights and not cpu_allowed else ""
+    return "gpu" if free and sum(free) < weights and not cpu_allowed else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any, Callable
 
@@ -184,4 +185,6 @@ def _room(settings: Any, asked: int, prompt_tokens: int) -> tuple[int, str]:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if isinstance(value, (bool, int, float, str, list))}
+    """What JSON can carry of them."""
+    kept = {name: value for name, value in values.items() if isinstance(value, (bool, int, float, str, list))}
+    return {name: value for name, value in kept.items() if not isinstance(value, float) or math.isfinite(value)}

@@ -137,7 +137,7 @@ def test_what_keeps_a_model_from_being_whole_is_said(tmp_path: Path, spoil: Any,
 def test_what_the_services_user_may_not_read_is_judged_and_the_barrier_named(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can read what the service's user cannot")
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+    for folder in (tmp_path, *list(tmp_path.parents)[:3]):
         folder.chmod(0o755)
     (tmp_path / "closed").mkdir(mode=0o700)
     closed = write_model(tmp_path / "closed" / "m")

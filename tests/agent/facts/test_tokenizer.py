@@ -11,9 +11,16 @@ import pytest
 
 from autoglm_fix.agent.collect import plain
 from autoglm_fix.agent.context import Context
+from autoglm_fix.agent.facts.generation_settings import GenerationSettings
 from autoglm_fix.agent.facts.tokenizer import Tokenizer
 from autoglm_fix.agent.facts.tokenizer_texts import TokenizerTexts
+from autoglm_fix.agent.facts.vocabulary import Vocabulary
 from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.connect import Agent
+from autoglm_fix.connect.bundle import argv
+from autoglm_fix.connect.local import LocalChannel
+from autoglm_fix.engine.gather import Facts, Want
+from tests.pythons import python_3_8
 
 from .tokenizer_files import TEMPLATE, write
 
@@ -51,14 +58,21 @@ def test_what_cannot_be_tried_is_still_read(tmp_path: Path, python: str | None, 
 def test_templates_by_where_they_stand(tmp_path: Path) -> None:
     model = write(
         tmp_path / "m",
-        tokenizer_config__json={"chat_template": [{"name": "tool", "template": "t"}, {"name": "default", "template": "d"}]},
+        tokenizer_config__json={
+            "chat_template": [{"name": "tool", "template": "t"}, {"name": "default", "template": "d"}]
+        },
         chat_template__json={"chat_template": "p"},
     )
     (model / "additional_chat_templates").mkdir()
     (model / "additional_chat_templates" / "rag.jinja").write_text("r")
     given = tmp_path / "given.jinja"
     given.write_text("g")
-    sources = ["chat_template.jinja", "additional_chat_templates/rag.jinja", "tokenizer_config.json", "chat_template.json"]
+    sources = [
+        "chat_template.jinja",
+        "additional_chat_templates/rag.jinja",
+        "tokenizer_config.json",
+        "chat_template.json",
+    ]
     assert [each.source for each in collected(model).templates] == sources
     found = collected(model, command=["vllm", "serve", str(model), "--chat-template", str(given)])
     assert [each.source for each in found.templates] == ["--chat-template", *sources]
@@ -99,3 +113,20 @@ def test_texts_for_whoever_edits_them(tmp_path: Path) -> None:
     assert file.text == TEMPLATE
     assert found.reads[0] == str(model / "tokenizer_config.json")
     assert found.file("gone") is None
+
+
+@pytest.mark.parametrize("agent_python", ["this", "3.8"])
+def test_an_agent_from_memory_brings_the_probe_along(tmp_path: Path, agent_python: str) -> None:
+    pytest.importorskip("tokenizers")
+    service = ServiceSpec(model=str(write(tmp_path / "m")), python=sys.executable)
+    agent = Agent(LocalChannel(argv(sys.executable if agent_python == "this" else python_3_8())))
+    try:
+        facts = Facts(agent, service, lambda fact, event: None)
+        wanted = [Want.of(kind, {}, {}, 60.0) for kind in (Tokenizer, Vocabulary, GenerationSettings, TokenizerTexts)]
+        known = facts.gather(wanted)
+    finally:
+        agent.close()
+    told, vocabulary, settings, texts = (known[want] for want in wanted)
+    assert told.template.turn == "opens"
+    assert told.behaviour.round_trips[-1].length == 100_000
+    assert (vocabulary.state, settings.config.state, texts.files[0].state) == ("ok", "ok", "ok")

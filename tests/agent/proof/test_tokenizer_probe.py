@@ -15,7 +15,8 @@ pytest.importorskip("tokenizers")
 
 NAMES = {"bos_token": "<s>", "eos_token": "</s>"}
 CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
     "{% endfor %}"
 )
 # What a template is, and what it does for one user's turn.
@@ -47,7 +48,8 @@ SHAPES: dict[str, tuple[str, str]] = {
         "opens",
     ),
     "tags of training, loops that break, today": (
-        "{% set today = strftime_now('%Y') %}{% for m in messages %}{% if m.role == 'system' %}{% continue %}{% endif %}"
+        "{% set today = strftime_now('%Y') %}"
+        "{% for m in messages %}{% if m.role == 'system' %}{% continue %}{% endif %}"
         "<|{{ m.role }}|>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}"
         "{% else %}{{ m.content }}{% endif %}{% endfor %}{{ {'a': '你'} | tojson }}"
         "{% if add_generation_prompt %}<|assistant|>{% endif %}",
@@ -112,7 +114,6 @@ def test_a_limit_in_the_file_does_not_cut_what_is_tried(tmp_path: Path) -> None:
     ("part", "value", "states"),
     [
         ("decoder", None, {"ascii": "lost", "cjk": "lost"}),
-        ("pre_tokenizer", None, {"ascii": "lost", "empty": "same"}),
         ("normalizer", {"type": "Lowercase"}, {"ascii": "same", "cjk": "same"}),
         ("normalizer", {"type": "Replace", "pattern": {"String": "x"}, "content": ""}, {"cjk": "same"}),
     ],
@@ -124,7 +125,7 @@ def test_text_that_does_not_come_back(tmp_path: Path, part: str, value: Any, sta
 
 
 def test_characters_without_a_token_are_no_fault(tmp_path: Path) -> None:
-    words = {"[UNK]": 0, **{word: number for number, word in enumerate("The quick brown fox".split(), 1)}}
+    words = {"[UNK]": 0, **{word: number for number, word in enumerate(["The", "quick", "brown", "fox"], 1)}}
     said = {
         **tokenizer_json(),
         "truncation": None,
