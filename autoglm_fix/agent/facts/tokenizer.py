@@ -205,7 +205,6 @@ def _tried(
     from ..proof import tokenizer_probe
     from ..service_python import call
 
-    module = tokenizer_probe.__name__.partition(".agent.")[2]
     arguments = {
         "folder": ctx.view.through(files.inside),
         "templates": {source: text for source, (_, text) in sources.items()},
@@ -215,20 +214,14 @@ def _tried(
     said: dict[str, Any] = {"problem": "there is no tokenizer to try"}
     if there or sources:
         try:
-            said = call(ctx, module, tokenizer_probe.probe.__name__, arguments, timeout_s=_TIMEOUT_S)
+            said = call(ctx, "proof.tokenizer_probe", tokenizer_probe.probe.__name__, arguments, timeout_s=_TIMEOUT_S)
         except CannotTell as err:
             said = {"problem": str(err)}
-    done = {each["source"]: each for each in said.get("templates", [])}
+    done = said.get("templates", {})
     order = ("--chat-template", "chat_template.jinja", "tokenizer_config.json")
     used = next((source for source in order if source in sources), None)
     templates = [
-        Template(
-            source,
-            file.inside,
-            file.host,
-            source == used,
-            **{key: value for key, value in done.get(source, {}).items() if key != "source"},
-        )
+        Template(source, file.inside, file.host, source == used, **done.get(source, {}))
         for source, (file, _) in sources.items()
     ]
     trips = [RoundTrip(**each) for each in said.get("round_trips", [])]

@@ -11,18 +11,17 @@ import re
 import time
 import unicodedata
 from importlib import metadata
-from typing import Any, Callable
+from typing import Any
 
 _ANSWER = "zq7answer"
 _MARKER = re.compile(r"<\|[^|<>\s]{1,40}\|>|<(?:start|end)_of_turn>|\[/?INST\]|\[gMASK\]")
 _SAMPLES = {
     "ascii": 'The quick brown fox (aged 7) said: "it\'s 50% off!" [do(action="Tap", element=[499, 182])]',
-    "cjk": "你好，请打开微信，给张三发一条消息：明天下午三点开会。こんにちは 안녕하세요",
+    "cjk": "你好，请打开微信。こんにちは 안녕",
     "emoji": "ok \U0001f600\U0001f469\u200d\U0001f4bb\U0001f1e8\U0001f1f3 done",
     "control": "a\tb\r\nc\x00d\x07e\x1bf\x7fg\u200bh\u202ei",
     "empty": "",
 }
-Encode = Callable[[str], "tuple[list[int], bool]"]
 
 
 def probe(
@@ -37,19 +36,19 @@ def probe(
     ``names`` are the special tokens that a template may write (``bos_token``). What cannot be tried
     for want of a library is named in ``problem``.
     """
-    said: dict[str, Any] = {"versions": _versions(), "problem": "", "error": "", "round_trips": [], "templates": []}
+    said: dict[str, Any] = {"versions": _versions(), "problem": "", "error": "", "round_trips": [], "templates": {}}
     encode = None
     try:
         encode, decode, normalize = _loaded(folder)
     except ImportError as err:
         said["problem"] = f"the tokenizer was not tried: {err}"
     except Exception as err:  # the library raises bare Exception for whatever is wrong with a file
-        said["error"] = f"{type(err).__name__}: {err}"[:400]
+        said["error"] = _described(err)
     if encode is not None:
         texts = dict(_SAMPLES, long=("".join(_SAMPLES.values()) * (longest // 100))[:longest])
         said["round_trips"] = [_round_trip(name, text, encode, decode, normalize) for name, text in texts.items()]
     try:
-        said["templates"] = [_tried(source, text, names, encode) for source, text in templates.items()]
+        said["templates"] = {source: _tried(text, names, encode) for source, text in templates.items()}
     except ImportError as err:
         said["problem"] = said["problem"] or f"the chat template was not tried: {err}"
     return said
@@ -96,7 +95,7 @@ def _loaded(folder: str) -> Any:
     return encode, lambda ids: inner.decode(ids, skip_special_tokens=False), normalize
 
 
-def _round_trip(name: str, text: str, encode: Encode, decode: Any, normalize: Any) -> dict[str, Any]:
+def _round_trip(name: str, text: str, encode: Any, decode: Any, normalize: Any) -> dict[str, Any]:
     """``state``: ``same``, ``close`` (blanks, case, width), ``unknown`` (characters it has no token for), ``lost``."""
     said: dict[str, Any] = {"name": name, "length": len(text), "tokens": 0, "state": "lost", "detail": ""}
     try:
@@ -104,7 +103,7 @@ def _round_trip(name: str, text: str, encode: Encode, decode: Any, normalize: An
         back = decode(ids)
         wanted = normalize(text)
     except Exception as err:
-        said["detail"] = f"{type(err).__name__}: {err}"[:200]
+        said["detail"] = _described(err)
         return said
     said["tokens"] = len(ids)
     if back in (text, wanted):
@@ -119,6 +118,15 @@ def _round_trip(name: str, text: str, encode: Encode, decode: Any, normalize: An
     return said
 
 
+def _described(err: Exception | None) -> str:
+    return _sound(f"{type(err).__name__}: {err}"[:300])
+
+
+def _sound(text: str) -> str:
+    """The text without halves of surrogate pairs, which no encoder takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _shared(one: str, other: str) -> int:
     """How many characters two texts have in common at their beginning."""
     return next((at for at, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
@@ -129,30 +137,19 @@ def _folded(text: str) -> str:
     return "".join(each for each in plain if unicodedata.category(each)[0] not in "ZCM" and each != "▁")
 
 
-def _tried(source: str, text: str, names: dict[str, str], encode: Any) -> dict[str, Any]:
+def _tried(text: str, names: dict[str, str], encode: Any) -> dict[str, Any]:
     """A template on a conversation.
 
     ``turn`` is ``opens`` (it opens the assistant's turn when asked), ``ready`` (it needs no opening),
     ``none`` (asked or not, the assistant's turn is not opened; ``header`` is what would open it) or
     ``unclear``.
     """
-    said: dict[str, Any] = {
-        "source": source,
-        "error": "",
-        "line": 0,
-        "turn": "unclear",
-        "header": "",
-        "end": "",
-        "tokens": 0,
-        "split": [],
-    }
     try:
         template = _environment().from_string(text)
     except ImportError:
         raise
     except Exception as err:
-        said.update(error=f"{type(err).__name__}: {err}"[:300], line=getattr(err, "lineno", 0) or 0)
-        return said
+        return {"error": _described(err), "line": getattr(err, "lineno", 0) or 0}
     error = None
     for content in ("Hello", [{"type": "text", "text": "Hello"}]):
         user = {"role": "user", "content": content}
@@ -166,13 +163,12 @@ def _tried(source: str, text: str, names: dict[str, str], encode: Any) -> dict[s
         if "Hello" not in asked:
             error = error or ValueError("the user's message is not in the prompt")
             continue
-        said.update(_turn(template, user, plain, asked, names), end=asked[-80:])
+        said: dict[str, Any] = {**_turn(template, user, plain, asked, names), "end": _sound(asked[-80:])}
         if encode is not None:
             said["tokens"] = len(encode(asked)[0])
             said["split"] = sorted({mark for mark in _MARKER.findall(asked) if len(encode(mark)[0]) != 1})
         return said
-    said["error"] = f"{type(error).__name__}: {error}"[:300]
-    return said
+    return {"error": _described(error)}
 
 
 def _turn(template: Any, user: dict[str, Any], plain: str, asked: str, names: dict[str, str]) -> dict[str, str]:
@@ -188,7 +184,7 @@ def _turn(template: Any, user: dict[str, Any], plain: str, asked: str, names: di
     header = before[_shared(plain, before) :]
     if not found:
         return {"turn": "unclear"}
-    return {"turn": "none", "header": header} if header.strip() else {"turn": "ready"}
+    return {"turn": "none", "header": _sound(header[:200])} if header.strip() else {"turn": "ready"}
 
 
 def _environment() -> Any:

@@ -70,16 +70,21 @@ def tried(folder: Path, template: str = TEMPLATE, **options: Any) -> dict[str, A
     return said
 
 
+def of_template(folder: Path, template: str) -> dict[str, Any]:
+    said: dict[str, Any] = tried(folder, template)["templates"]["t"]
+    return said
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_template_of_that_shape(tmp_path: Path, name: str) -> None:
     template, turn = SHAPES[name]
-    (said,) = tried(write(tmp_path / "m"), template)["templates"]
-    assert (said["error"], said["turn"]) == ("", turn)
+    said = of_template(write(tmp_path / "m"), template)
+    assert (said.get("error", ""), said["turn"]) == ("", turn)
     assert said["tokens"] > 0
 
 
 def test_what_would_open_the_turn_is_told(tmp_path: Path) -> None:
-    (said,) = tried(write(tmp_path / "m"), CHATML)["templates"]
+    said = of_template(write(tmp_path / "m"), CHATML)
     assert said["header"] == "<|im_start|>assistant\n"
     assert said["split"] == ["<|im_end|>", "<|im_start|>"]
 
@@ -98,9 +103,9 @@ def test_what_would_open_the_turn_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_template_that_fails_says_why(tmp_path: Path, template: str, error: str, line: int) -> None:
-    (said,) = tried(write(tmp_path / "m"), template)["templates"]
+    said = of_template(write(tmp_path / "m"), template)
     assert error in said["error"]
-    assert (said["line"], said["turn"]) == (line, "unclear")
+    assert (said.get("line", 0), "turn" in said) == (line, False)
 
 
 def test_a_limit_in_the_file_does_not_cut_what_is_tried(tmp_path: Path) -> None:
@@ -142,7 +147,7 @@ def test_what_the_library_cannot_load(tmp_path: Path) -> None:
     said = tried(write(tmp_path / "m", tokenizer__json={**tokenizer_json(), "model": {"type": "Later", "vocab": {}}}))
     assert said["error"]
     assert said["round_trips"] == []
-    assert said["templates"][0]["turn"] == "opens"
+    assert said["templates"]["t"]["turn"] == "opens"
 
 
 def test_a_library_that_is_not_there_leaves_it_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,4 +155,4 @@ def test_a_library_that_is_not_there_leaves_it_open(tmp_path: Path, monkeypatch:
     said = tried(write(tmp_path / "m"))
     assert said["problem"].startswith("the tokenizer was not tried")
     assert said["error"] == ""
-    assert said["templates"][0]["turn"] == "opens"
+    assert said["templates"]["t"]["turn"] == "opens"
