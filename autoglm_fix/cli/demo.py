@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,6 @@ from pathlib import Path
 import click
 
 from . import options
-
-QUESTION = "What is the capital of France?"
 
 
 @click.command("demo")
@@ -38,27 +37,17 @@ def command(folder: Path | None, lang: str | None) -> int:
     except (OSError, CannotPrepare) as err:
         click.echo(f"autoglm-fix: the demo cannot be laid out in {folder}: {err}", err=True)
         return options.BAD_INPUT
-    shared = [
-        "run",
-        "no-output",
-        *("-i", str(stage.inventory)),
-        *("-e", f"weights_search={stage.search}"),
-        *("-e", f"weights_source={stage.source}"),
-        *("-e", "require_gpu=false"),
-        *("-e", f"prompt='{QUESTION}'"),
-        *(("--lang", lang) if lang else ()),
-    ]
-    code = _run([*shared, "--dry-run"])
-    return code or _run([*shared, "--yes"])
+    click.secho(f"\n$ cd {shlex.quote(str(stage.folder))}", bold=True)
+    arguments = ["run", "no-output", "-i", "inventory.yml", "-e", "@demo.yml", *(("--lang", lang) if lang else ())]
+    code = _run([*arguments, "--dry-run"], stage.folder)
+    return code or _run([*arguments, "--yes"], stage.folder)
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], folder: Path) -> int:
     """A run as a person would make it: the command is shown, and can be pasted."""
-    import shlex
-
     click.secho(f"\n$ autoglm-fix {shlex.join(arguments)}", bold=True)
     sys.stdout.flush()
-    return subprocess.run([sys.executable, "-m", "autoglm_fix", *arguments]).returncode
+    return subprocess.run([sys.executable, "-m", "autoglm_fix", *arguments], cwd=folder).returncode
 
 
 def _default_folder() -> Path:

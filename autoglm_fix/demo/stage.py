@@ -24,33 +24,55 @@ all:
         python: {python}
         model: {model}
 """
+_VARIABLES = """\
+# What the demo sets of the playbook's variables.
+weights_search: [{search}]   # where the moved model is found
+weights_source: {source}   # where good files come from
+require_gpu: false   # let the CPU answer
+prompt: {question}
+"""
+QUESTION = "What is the capital of France?"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where things lie: the inventory, where the service looks, where to search, where good files are."""
+    """The service's folder, with ``inventory.yml`` and ``demo.yml`` (variables) in it."""
 
-    inventory: Path
-    model: Path
-    search: Path
-    source: Path
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """Where the service looks for its model, in vain."""
+        return self.folder / "models" / MODEL
+
+    @property
+    def moved(self) -> Path:
+        """Where the model lies, with its faults."""
+        return self.folder / "disk2" / MODEL
 
 
 def set_up(folder: Path, good: Path, python: str) -> Stage:
     """Lay the service out anew below ``folder``, with its faults; ``good`` is never touched."""
-    service = folder / "service"
-    shutil.rmtree(service, ignore_errors=True)
-    stage = Stage(service / "inventory.yml", service / "models" / MODEL, service / "disk2", good)
-    moved = stage.search / MODEL
-    moved.mkdir(parents=True)
+    stage = Stage(folder / "service")
+    shutil.rmtree(stage.folder, ignore_errors=True)
+    stage.moved.mkdir(parents=True)
     stage.model.parent.mkdir()
     for file in good.iterdir():
         # Repairs replace files and never write into them, so that links to the good ones are safe.
-        _link_or_copy(file, moved / file.name)
-    _cut(good / _SHARD, moved / _SHARD)
-    _stop_at_once(good, moved)
-    inventory = _INVENTORY.format(python=json.dumps(python), model=json.dumps(str(stage.model)))
-    stage.inventory.write_text(inventory, encoding="utf-8")
+        _link_or_copy(file, stage.moved / file.name)
+    _cut(good / _SHARD, stage.moved / _SHARD)
+    _stop_at_once(good, stage.moved)
+    quoted = {
+        "python": python,
+        "model": str(stage.model),
+        "search": str(stage.moved.parent),
+        "source": str(good),
+        "question": QUESTION,
+    }
+    # JSON's quotes are YAML's.
+    values = {name: json.dumps(value) for name, value in quoted.items()}
+    (stage.folder / "inventory.yml").write_text(_INVENTORY.format(**values), encoding="utf-8")
+    (stage.folder / "demo.yml").write_text(_VARIABLES.format(**values), encoding="utf-8")
     return stage
 
 

@@ -182,9 +182,9 @@ def _turn(template: Any, user: dict[str, Any], plain: str, asked: str, names: di
         return {"turn": "unclear"}
     before, found, _ = whole.partition(_ANSWER)
     header = before[_shared(plain, before) :]
-    if not found:
+    if not found or len(header) > 200:
         return {"turn": "unclear"}
-    return {"turn": "none", "header": _sound(header[:200])} if header.strip() else {"turn": "ready"}
+    return {"turn": "none", "header": _sound(header)} if header.strip() else {"turn": "ready"}
 
 
 def _environment() -> Any:
