@@ -24,7 +24,10 @@ def hosts(tmp_path: Path) -> Path:
         ("", "play.yml"),
         ("- name: p\n  hosts: all\n   steps: []\n", "play.yml:3:"),
         (PLAY.replace("weights", "wieghts"), "play.yml:5:17: unknown diagnostic 'wieghts'. Did you mean 'weights'?"),
-        (PLAY.replace("diagnose", "diagnos"), "play.yml:5:7: a step has no keyword 'diagnos'. Did you mean 'diagnose'?"),
+        (
+            PLAY.replace("diagnose", "diagnos"),
+            "play.yml:5:7: a step has no keyword 'diagnos'. Did you mean 'diagnose'?",
+        ),
         (PLAY + "      diagnose: weights\n", "play.yml:6:7: "),
         (PLAY.replace("weights", "{weights: {deep: often}}"), "play.yml:5:34: "),
         (PLAY.replace("weights", '{weights: {deep: "{{ depe }}"}}'), "'depe'"),
@@ -123,4 +126,3 @@ def test_a_python_that_is_not_there_fails_the_proof_with_its_name(tmp_path: Path
     found = autoglm_fix("verify", "-i", hosts)
     assert found.code == 2
     assert "/no/such/python" in found.out
-

@@ -180,9 +180,7 @@ def test_history_and_show_tell_of_a_run(tmp_path: Path, good: Path, broken: Path
 def test_ctrl_c_puts_back_what_was_half_done_and_says_so(tmp_path: Path, good: Path, broken: Path) -> None:
     slow = tmp_path / "slow.yml"
     fetch = f"{{fetch_weights: {{from: {json.dumps(str(good))}, limit: 10KB/s}}}}"
-    slow.write_text(
-        f"- name: p\n  hosts: all\n  steps:\n    - name: s\n      diagnose: weights\n      fix: {fetch}\n"
-    )
+    slow.write_text(f"- name: p\n  hosts: all\n  steps:\n    - name: s\n      diagnose: weights\n      fix: {fetch}\n")
     before = tree(broken)
     process = subprocess.Popen(
         [sys.executable, "-m", "autoglm_fix", "run", slow, "-i", inventory(tmp_path, broken)],
