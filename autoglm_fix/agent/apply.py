@@ -41,7 +41,7 @@ def _make(ctx: Context, journal: Journal, number: int, step: str, wire: dict[str
     change: Change = from_wire(wire)
     made = missing_parents(change.path)
     folder, name = os.path.split(change.path)
-    staged = os.path.join(folder, ".%s.autoglm-fix-new" % name)
+    staged = os.path.join(folder, f".{name}.autoglm-fix-new")
     os.makedirs(journal.folder, mode=0o700, exist_ok=True)
     inverse = Inverse(change.path, staged, keep(change.path, journal.folder, str(number)), made)
     journal.append({"intent": number, "step": step, "change": wire, "inverse": plain(inverse)})
@@ -89,7 +89,7 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
         inverse = Inverse(**intents[number]["inverse"])
         edited = inverse.path not in compared and fingerprint(inverse.path) != outcomes[number]["now"]
         compared.add(inverse.path)
-        problem = "%s was edited since" % inverse.path if edited else None
+        problem = f"{inverse.path} was edited since" if edited else None
         coming = "would-restore" if inverse.kept else "would-remove"
         report.append({"path": inverse.path, "state": coming, "problem": problem})
     refused = any(entry["problem"] for entry in report) and not force

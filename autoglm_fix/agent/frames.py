@@ -26,9 +26,9 @@ def unpack(body: bytes) -> dict[str, Any]:
     try:
         message = json.loads(zlib.decompress(body).decode("utf-8"))
     except (zlib.error, ValueError) as err:
-        raise BrokenFrame("a frame that cannot be read: %r" % body[:80]) from err
+        raise BrokenFrame(f"a frame that cannot be read: {body[:80]!r}") from err
     if not isinstance(message, dict):
-        raise BrokenFrame("a frame that holds no message: %r" % body[:80])
+        raise BrokenFrame(f"a frame that holds no message: {body[:80]!r}")
     return message
 
 
@@ -44,7 +44,7 @@ class Frames:
         while len(self._buffer) >= _LENGTH:
             size = int.from_bytes(self._buffer[:_LENGTH], "big")
             if size > MAX_FRAME:
-                raise BrokenFrame("a frame of %d bytes: %r" % (size, bytes(self._buffer[:80])))
+                raise BrokenFrame(f"a frame of {size} bytes: {bytes(self._buffer[:80])!r}")
             if len(self._buffer) < _LENGTH + size:
                 return
             body = bytes(self._buffer[_LENGTH : _LENGTH + size])

@@ -148,7 +148,7 @@ class Agent:
             if now > child.deadline:
                 self._end(child, "deadline", "it did not end within its time")
             elif now - child.heard > child.idle_s:
-                self._end(child, "stalled", "no progress for %d s" % child.idle_s)
+                self._end(child, "stalled", f"no progress for {child.idle_s:.0f} s")
 
     def _end(self, child: _Child, kind: str, message: str) -> None:
         _kill(child.pid)
@@ -194,7 +194,7 @@ def _crash() -> dict[str, Any]:
 
 def _ending(status: int) -> str:
     if os.WIFSIGNALED(status):
-        return "its process was ended by %s" % signal.Signals(os.WTERMSIG(status)).name
+        return f"its process was ended by {signal.Signals(os.WTERMSIG(status)).name}"
     return "its process ended without an answer"
 
 

@@ -137,6 +137,8 @@ def for_a_probe(made: dict[str, str], scratch: str) -> dict[str, str]:
     probe = dict(made)
     cache = made.get("XDG_CACHE_HOME") or os.path.join(made["HOME"], ".cache")
     probe.setdefault("HF_HOME", os.path.join(cache, "huggingface"))
+    # Threads that wait in a loop take the cores from whatever runs beside, and themselves four times as long.
+    probe.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     probe.update(_OFFLINE)
     for name in _CACHES:
         probe[name] = os.path.join(scratch, name.lower())

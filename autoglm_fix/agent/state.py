@@ -48,7 +48,7 @@ class State:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             handle = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as err:
-            return {"problem": "no journal can be kept in %s: %s" % (self.folder, err.strerror)}
+            return {"problem": f"no journal can be kept in {self.folder}: {err.strerror}"}
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -57,7 +57,7 @@ class State:
             return {"held_by": held_by}
         os.ftruncate(handle, 0)
         since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-        os.pwrite(handle, ("run %s of %s, since %s" % (run, who, since)).encode("utf-8"), 0)
+        os.pwrite(handle, f"run {run} of {who}, since {since}".encode(), 0)
         self._lock = handle
         return {"held_by": None}
 
@@ -81,7 +81,7 @@ class Journal:
             finally:
                 os.close(handle)
         except OSError as err:
-            raise CannotChange("the journal %s cannot be written: %s" % (self._path, err.strerror)) from err
+            raise CannotChange(f"the journal {self._path} cannot be written: {err.strerror}") from err
 
     def entries(self) -> list[dict[str, Any]]:
         """All whole entries, oldest first. A last line that was cut off is no entry."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autoglm_fix.problems import did_you_mean
+from autoglm_fix.authored.problems import did_you_mean
 
 from . import options
 
@@ -88,7 +88,7 @@ def _finding(finding: type[Finding], cures: Iterable[Fix], catalogue: Catalogue)
 
 
 def _options(signature: Signature) -> list[str]:
-    from autoglm_fix.typed import describe
+    from autoglm_fix.authored.typed import describe
 
     return [
         f"  {option.name}: {describe(option.type)}, default {option.default!r}" for option in signature.options.values()

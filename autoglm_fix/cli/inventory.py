@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @options.limit_option
 def command(inventories: tuple[str, ...], as_list: bool, graph: bool, host: str | None, limit: str | None) -> int:
     """Show the hosts of an inventory: --list, --graph, or --host HOST."""
+    from autoglm_fix.authored.problems import BadInput, Position, did_you_mean
     from autoglm_fix.inventory import load_inventory
-    from autoglm_fix.problems import BadInput, Position, did_you_mean
 
     if as_list + graph + (host is not None) != 1:
         raise click.UsageError("choose one of --list, --graph and --host HOST.")
@@ -72,6 +72,6 @@ def _host(inventory: Inventory, host: Host) -> dict[str, Any]:
 
 
 def _variables(host: Host) -> dict[str, Any]:
-    from autoglm_fix.variables import as_written
+    from autoglm_fix.authored.variables import as_written
 
     return {name: as_written(value) for name, value in host.variables.items()}

@@ -18,8 +18,8 @@ def command(playbooks: tuple[str, ...], inventories: tuple[str, ...], strict: bo
 
     With -i, names that neither a playbook nor the inventory defines are errors.
     """
+    from autoglm_fix.authored.problems import BadInput
     from autoglm_fix.playbook.lint import lint
-    from autoglm_fix.problems import BadInput
 
     remarks: list[Any] = []
     try:

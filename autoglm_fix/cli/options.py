@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from autoglm_fix.problems import BadInput
+from autoglm_fix.authored.problems import BadInput
 
 C = TypeVar("C", bound=Callable[..., Any])
 

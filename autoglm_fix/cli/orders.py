@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.authored.problems import BadInput, Position, Problem, raise_if_any
+from autoglm_fix.authored.variables import Variables
 from autoglm_fix.connect.transport import NoTransport, Route
 from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.host import Target
@@ -26,9 +28,7 @@ from autoglm_fix.playbook import (
     play_variables,
 )
 from autoglm_fix.playbook.selection import Selection, select_steps, split_tags
-from autoglm_fix.problems import BadInput, Position, Problem, raise_if_any
 from autoglm_fix.records import state_dir
-from autoglm_fix.variables import Variables
 
 T = TypeVar("T")
 

@@ -72,7 +72,7 @@ def command(playbook: str, **given: Any) -> int:
 
 def carry_out(choice: Choice, given: dict[str, Any]) -> int:
     """Check, run, report; the exit code."""
-    from autoglm_fix.problems import BadInput
+    from autoglm_fix.authored.problems import BadInput
 
     from .orders import prepare
 

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.authored.problems import BadInput
+from autoglm_fix.authored.variables import Variables
 from autoglm_fix.playbook import BoundStep as FilledStep
 from autoglm_fix.playbook import Play, Step, bind_repeat, bind_step, bind_verify, holds, ruled_out
-from autoglm_fix.problems import BadInput
-from autoglm_fix.variables import Variables
 
 from .bound import BoundFix, BoundStep
 from .results import Fault

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autoglm_fix.problems import Position, Problem, quoted
-from autoglm_fix.variables import Authored
-from autoglm_fix.yaml_source import YamlScalar
+from autoglm_fix.authored.problems import Position, Problem, quoted
+from autoglm_fix.authored.variables import Authored
+from autoglm_fix.authored.yaml_source import YamlScalar
 
 from .model import LOCAL_CONNECTION, LOCALHOST, Group, Host, Inventory
 

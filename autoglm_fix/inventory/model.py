@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autoglm_fix.problems import Position
-from autoglm_fix.templating import templates_in
-from autoglm_fix.variables import Authored, Layer
-from autoglm_fix.yaml_source import Value, YamlMapping, YamlScalar, YamlSequence
+from autoglm_fix.authored.problems import Position
+from autoglm_fix.authored.templating import templates_in
+from autoglm_fix.authored.variables import Authored, Layer
+from autoglm_fix.authored.yaml_source import Value, YamlMapping, YamlScalar, YamlSequence
 
 from .pattern import select
 

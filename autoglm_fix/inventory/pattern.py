@@ -6,7 +6,7 @@ import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 
-from autoglm_fix.problems import BadInput, Position, Problem, did_you_mean, enumeration, quoted
+from autoglm_fix.authored.problems import BadInput, Position, Problem, did_you_mean, enumeration, quoted
 
 from .ranges import BadRange, expand, is_range
 

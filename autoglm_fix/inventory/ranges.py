@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from autoglm_fix.problems import quoted
+from autoglm_fix.authored.problems import quoted
 
 _RANGE = re.compile(r"\[([^\[\]:]*):([^\[\]:]*)(?::([^\[\]:]*))?\]")
 _MOST = 100_000

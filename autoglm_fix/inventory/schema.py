@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoglm_fix.typed import DIALECT, JsonSchema, json_schema, or_template
+from autoglm_fix.authored.typed import DIALECT, JsonSchema, json_schema, or_template
 
 from .services import MANY, NEEDED, ONE, service_types
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import get_type_hints
 
 from autoglm_fix.agent.service import ServiceSpec
-from autoglm_fix.problems import BadInput, Position, Problem, did_you_mean, quoted, raise_if_any
-from autoglm_fix.typed import fit, mismatches
-from autoglm_fix.variables import Authored, Layer, Variables, position_in
-from autoglm_fix.yaml_source import Value, YamlSequence
+from autoglm_fix.authored.problems import BadInput, Position, Problem, did_you_mean, quoted, raise_if_any
+from autoglm_fix.authored.typed import fit, mismatches
+from autoglm_fix.authored.variables import Authored, Layer, Variables, position_in
+from autoglm_fix.authored.yaml_source import Value, YamlSequence
 
 from .model import Host
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoglm_fix.problems import Position, Problem, quoted, raise_if_any
-from autoglm_fix.yaml_source import parse_yaml, read_text
+from autoglm_fix.authored.problems import Position, Problem, quoted, raise_if_any
+from autoglm_fix.authored.yaml_source import parse_yaml, read_text
 
 from .draft import ALL, Draft
 from .model import LOCALHOST, Inventory

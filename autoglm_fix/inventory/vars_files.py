@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from autoglm_fix.problems import Position, Problem
-from autoglm_fix.variables import Authored, layer_of
-from autoglm_fix.yaml_source import YamlMapping, is_empty, parse_yaml, read_text
+from autoglm_fix.authored.problems import Position, Problem
+from autoglm_fix.authored.variables import Authored, layer_of
+from autoglm_fix.authored.yaml_source import YamlMapping, is_empty, parse_yaml, read_text
 
 from .draft import Draft
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from autoglm_fix.problems import Position, Problem, did_you_mean, quoted
-from autoglm_fix.variables import layer_of
-from autoglm_fix.yaml_source import YamlEntry, YamlMapping, YamlNode, is_empty
+from autoglm_fix.authored.problems import Position, Problem, did_you_mean, quoted
+from autoglm_fix.authored.variables import layer_of
+from autoglm_fix.authored.yaml_source import YamlEntry, YamlMapping, YamlNode, is_empty
 
 from .draft import ALL, Draft, GroupDraft
 from .ranges import BadRange, expand

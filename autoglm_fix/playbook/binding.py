@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from autoglm_fix.authored.problems import BadInput, Problem, quoted
+from autoglm_fix.authored.typed import fit, mismatches, shown
+from autoglm_fix.authored.variables import Layer, Variables, position_in
+from autoglm_fix.authored.yaml_source import Value, YamlNode, plain
 from autoglm_fix.diagnostics import Diagnostic
 from autoglm_fix.fixes import Fix
-from autoglm_fix.problems import BadInput, Problem, quoted
-from autoglm_fix.typed import fit, mismatches, shown
-from autoglm_fix.variables import Layer, Variables, position_in
-from autoglm_fix.yaml_source import Value, YamlNode, plain
 
 from .grammar import PLAY, STEP
 from .model import Call, Condition, Play, ProofKind, Step, T, Verify

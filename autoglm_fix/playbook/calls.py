@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Collection, Mapping
 
+from autoglm_fix.authored.problems import Problem, did_you_mean, quoted
+from autoglm_fix.authored.templating import templates_in
+from autoglm_fix.authored.yaml_source import YamlEntry, YamlMapping, YamlNode, YamlScalar, is_empty
 from autoglm_fix.diagnostics import Signature
-from autoglm_fix.problems import Problem, did_you_mean, quoted
-from autoglm_fix.templating import templates_in
-from autoglm_fix.yaml_source import YamlEntry, YamlMapping, YamlNode, YamlScalar, is_empty
 
 from .fields import misfits
 from .model import Call, T

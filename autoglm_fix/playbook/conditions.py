@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from autoglm_fix.problems import Problem, quoted
-from autoglm_fix.templating import mistakes_at, scalar_template
-from autoglm_fix.yaml_source import YamlEntry, YamlNode, YamlScalar, YamlSequence
+from autoglm_fix.authored.problems import Problem, quoted
+from autoglm_fix.authored.templating import mistakes_at, scalar_template
+from autoglm_fix.authored.yaml_source import YamlEntry, YamlNode, YamlScalar, YamlSequence
 
 from .model import Condition
 

@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autoglm_fix.problems import Position, Problem, quoted, raise_if_any
-from autoglm_fix.templating import NO, YES
-from autoglm_fix.variables import Authored, Layer
-from autoglm_fix.yaml_source import (
+from autoglm_fix.authored.problems import Position, Problem, quoted, raise_if_any
+from autoglm_fix.authored.templating import NO, YES
+from autoglm_fix.authored.variables import Authored, Layer
+from autoglm_fix.authored.yaml_source import (
     Atom,
     Value,
     YamlMapping,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from autoglm_fix.problems import Position, Problem, did_you_mean, quoted
-from autoglm_fix.templating import templates_in
-from autoglm_fix.typed import mismatches
-from autoglm_fix.variables import position_in
-from autoglm_fix.yaml_source import YamlEntry, YamlMapping, YamlNode, YamlScalar, YamlSequence, is_empty, plain
+from autoglm_fix.authored.problems import Position, Problem, did_you_mean, quoted
+from autoglm_fix.authored.templating import templates_in
+from autoglm_fix.authored.typed import mismatches
+from autoglm_fix.authored.variables import position_in
+from autoglm_fix.authored.yaml_source import YamlEntry, YamlMapping, YamlNode, YamlScalar, YamlSequence, is_empty, plain
 
 from .grammar import FOREIGN, Grammar, Keyword
 

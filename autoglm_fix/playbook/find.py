@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from autoglm_fix.problems import BadInput, Position, did_you_mean
+from autoglm_fix.authored.problems import BadInput, Position, did_you_mean
 
 _SUFFIX = ".yml"
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from autoglm_fix.typed import text_like
+from autoglm_fix.authored.typed import text_like
 
 from .model import ActOn, OnFailure
 

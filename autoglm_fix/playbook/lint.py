@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autoglm_fix.problems import Position, Problem, quoted
-from autoglm_fix.yaml_source import YamlMapping, YamlNode
+from autoglm_fix.authored.problems import Position, Problem, quoted
+from autoglm_fix.authored.yaml_source import YamlMapping, YamlNode
 
 from .extra_vars import ExtraVars
 from .loader import names_in, plays_in, read_playbook

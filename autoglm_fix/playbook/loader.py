@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoglm_fix.problems import Position, Problem, did_you_mean, quoted, raise_if_any
-from autoglm_fix.variables import Variables
-from autoglm_fix.yaml_source import YamlMapping, YamlNode, YamlSequence, read_yaml
+from autoglm_fix.authored.problems import Position, Problem, did_you_mean, quoted, raise_if_any
+from autoglm_fix.authored.variables import Variables
+from autoglm_fix.authored.yaml_source import YamlMapping, YamlNode, YamlSequence, read_yaml
 
 from .extra_vars import OPTION, ExtraVars
 from .model import Play, Playbook

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Literal, TypeAlias, TypeVar
 
+from autoglm_fix.authored.problems import Position
+from autoglm_fix.authored.variables import Layer
+from autoglm_fix.authored.yaml_source import YamlNode, YamlScalar
 from autoglm_fix.diagnostics import Diagnostic, Signature
 from autoglm_fix.fixes import Fix
-from autoglm_fix.problems import Position
-from autoglm_fix.variables import Layer
-from autoglm_fix.yaml_source import YamlNode, YamlScalar
 
 OnFailure = Literal["keep", "rollback"]
 ActOn = Literal["error", "warning"]

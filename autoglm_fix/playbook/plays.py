@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoglm_fix.problems import Problem, quoted
-from autoglm_fix.variables import Layer, layer_of
-from autoglm_fix.yaml_source import (
+from autoglm_fix.authored.problems import Problem, quoted
+from autoglm_fix.authored.variables import Layer, layer_of
+from autoglm_fix.authored.yaml_source import (
     YamlEntry,
     YamlMapping,
     YamlNode,

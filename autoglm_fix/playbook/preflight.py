@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from autoglm_fix.problems import BadInput, Problem, enumeration
-from autoglm_fix.variables import Variables
-from autoglm_fix.yaml_source import YamlNode
+from autoglm_fix.authored.problems import BadInput, Problem, enumeration
+from autoglm_fix.authored.variables import Variables
+from autoglm_fix.authored.yaml_source import YamlNode
 
 from .binding import bind_call, bind_number, bind_play, items, without_values
 from .model import Call, Condition, Play, Step, T

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from autoglm_fix.agent.service import ServiceSpec
-from autoglm_fix.problems import Problem, did_you_mean, quoted
-from autoglm_fix.templating import Template, mistakes_at, scalar_template, templates_in
-from autoglm_fix.variables import Layer
-from autoglm_fix.yaml_source import YamlEntry, YamlMapping, YamlNode, YamlScalar, YamlSequence
+from autoglm_fix.authored.problems import Problem, did_you_mean, quoted
+from autoglm_fix.authored.templating import Template, mistakes_at, scalar_template, templates_in
+from autoglm_fix.authored.variables import Layer
+from autoglm_fix.authored.yaml_source import YamlEntry, YamlMapping, YamlNode, YamlScalar, YamlSequence
 
 from .conditions import expressions_in
 from .model import LoopControl

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from autoglm_fix.authored.typed import DIALECT, TEMPLATE, JsonSchema, json_schema, or_template
 from autoglm_fix.diagnostics import Signature
-from autoglm_fix.typed import DIALECT, TEMPLATE, JsonSchema, json_schema, or_template
 
 from .calls import required
 from .grammar import LOOP_CONTROL, PLAY, STEP, VERIFY, Grammar, Keyword

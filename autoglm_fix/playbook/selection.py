@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from autoglm_fix.problems import Position, Problem, did_you_mean, quoted, raise_if_any
+from autoglm_fix.authored.problems import Position, Problem, did_you_mean, quoted, raise_if_any
 
 from .model import Playbook, Step
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from autoglm_fix.authored.problems import Problem, quoted
+from autoglm_fix.authored.variables import Layer, Variables
+from autoglm_fix.authored.yaml_source import YamlMapping, YamlNode, YamlScalar, YamlSequence, is_empty
 from autoglm_fix.diagnostics import Diagnostic
 from autoglm_fix.fixes import Fix
-from autoglm_fix.problems import Problem, quoted
-from autoglm_fix.variables import Layer, Variables
-from autoglm_fix.yaml_source import YamlMapping, YamlNode, YamlScalar, YamlSequence, is_empty
 
 from .calls import read_call
 from .conditions import read_condition

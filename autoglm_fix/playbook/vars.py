@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from autoglm_fix.problems import Problem, quoted
-from autoglm_fix.variables import Layer
-from autoglm_fix.yaml_source import YamlEntry, YamlMapping
+from autoglm_fix.authored.problems import Problem, quoted
+from autoglm_fix.authored.variables import Layer
+from autoglm_fix.authored.yaml_source import YamlEntry, YamlMapping
 
 from .references import SPECIAL
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
+from autoglm_fix.authored.problems import Problem
 from autoglm_fix.diagnostics import Finding
 from autoglm_fix.engine.results import ChangeRecord, Fault, HostResult, RunResult, StepResult
 from autoglm_fix.fixes import Declined
-from autoglm_fix.problems import Problem
 from autoglm_fix.proof import Proof
 
 from .words import Words

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TextIO
 
+from autoglm_fix.authored.problems import Problem
 from autoglm_fix.engine.events import Event, RunDone
-from autoglm_fix.problems import Problem
 
 from .document import bad_input_document, result_document
 from .safe import json_text

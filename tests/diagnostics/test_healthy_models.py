@@ -20,7 +20,9 @@ from tests import models
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("built", [models.tiny_text, models.tiny_vision, models.smollm2], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "built", [models.tiny_text, models.tiny_vision, models.smollm2], ids=lambda each: each.__name__
+)
 @pytest.mark.parametrize("engine", ["transformers", "vllm", "sglang"])
 def test_a_whole_model_raises_no_alarm(built: Callable[[], Path], engine: str) -> None:
     service = ServiceSpec(model=str(built()), python=sys.executable, engine=engine, endpoint="http://127.0.0.1:1/v1")

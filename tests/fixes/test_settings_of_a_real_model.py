@@ -53,7 +53,9 @@ def looked_at(model: Path) -> tuple[list[Finding], list[Change]]:
     of_settings = [
         each for each in settings_diagnostic.generation_config(settings, vocabulary) if each.severity == "error"
     ]
-    offers += [offer for each in of_settings for offer in generation_config.generation_config(each, settings, vocabulary)]
+    offers += [
+        offer for each in of_settings for offer in generation_config.generation_config(each, settings, vocabulary)
+    ]
     changes: list[Change] = []
     for offer in offers:
         assert not isinstance(offer, Declined)
@@ -105,7 +107,7 @@ def test_a_template_and_settings_at_once(model: Path, state_dir: Path) -> None:
     (model / "chat_template.jinja").write_text(cut)
     edit(model / "tokenizer_config.json", eos_token="<|im_end|>")
     edit(model / "config.json", pad_token_id=99999)
-    errors, changes = looked_at(model)
+    _, changes = looked_at(model)
     assert len(changes) == 3
     make(state_dir, changes)
     assert looked_at(model) == ([], [])

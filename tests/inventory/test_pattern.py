@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from autoglm_fix.authored.problems import BadInput, Position
 from autoglm_fix.inventory import Inventory, load_inventory
-from autoglm_fix.problems import BadInput, Position
 
 TEXT = """\
 all:

@@ -5,9 +5,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from autoglm_fix.authored.yaml_source import parse_yaml, plain, read_yaml
 from autoglm_fix.inventory import load_inventory, services
 from autoglm_fix.inventory.schema import schema
-from autoglm_fix.yaml_source import parse_yaml, plain, read_yaml
 
 from .test_services import BAD, WHOLE, _host
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.authored.problems import BadInput
 from autoglm_fix.inventory import load_inventory, services
 from autoglm_fix.playbook import parse_extra_vars
-from autoglm_fix.problems import BadInput
 
 
 def _services(folder: Path, text: str, *extra: str) -> tuple[ServiceSpec, ...]:

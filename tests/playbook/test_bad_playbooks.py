@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from autoglm_fix.authored.problems import BadInput
 from autoglm_fix.playbook import load_playbook, parse_extra_vars
-from autoglm_fix.problems import BadInput
 
 from .vocabulary import VOCABULARY, said, step
 

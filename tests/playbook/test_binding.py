@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from autoglm_fix.authored.problems import BadInput
+from autoglm_fix.authored.variables import Variables
+from autoglm_fix.authored.yaml_source import Value
 from autoglm_fix.playbook import (
     Play,
     bind_play,
@@ -16,9 +19,6 @@ from autoglm_fix.playbook import (
     play_variables,
     ruled_out,
 )
-from autoglm_fix.problems import BadInput
-from autoglm_fix.variables import Variables
-from autoglm_fix.yaml_source import Value
 
 from .vocabulary import load, step
 

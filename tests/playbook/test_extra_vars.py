@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from autoglm_fix.authored.problems import BadInput
+from autoglm_fix.authored.variables import Variables
+from autoglm_fix.authored.yaml_source import Value
 from autoglm_fix.playbook import parse_extra_vars
-from autoglm_fix.problems import BadInput
-from autoglm_fix.variables import Variables
-from autoglm_fix.yaml_source import Value
 
 from .vocabulary import load
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from autoglm_fix.authored.problems import BadInput
 from autoglm_fix.playbook import find_playbook, shipped_playbooks
-from autoglm_fix.problems import BadInput
 
 
 @pytest.fixture

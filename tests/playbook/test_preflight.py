@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autoglm_fix.authored.variables import Variables
+from autoglm_fix.authored.yaml_source import Value
 from autoglm_fix.playbook import Play, check_hosts, check_play, play_variables
-from autoglm_fix.variables import Variables
-from autoglm_fix.yaml_source import Value
 
 from .vocabulary import load, step
 

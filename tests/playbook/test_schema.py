@@ -5,8 +5,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from autoglm_fix.authored.yaml_source import parse_yaml, plain
 from autoglm_fix.playbook.schema import schema
-from autoglm_fix.yaml_source import parse_yaml, plain
 
 from .test_bad_playbooks import PLAYS, STEPS
 from .test_load import WHOLE

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from autoglm_fix.authored.problems import BadInput
 from autoglm_fix.playbook import Playbook, Selection, select_steps, split_tags
-from autoglm_fix.problems import BadInput
 
 from .vocabulary import load
 

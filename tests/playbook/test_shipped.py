@@ -5,6 +5,8 @@ from __future__ import annotations
 import jsonschema
 import pytest
 
+from autoglm_fix.authored.variables import Variables
+from autoglm_fix.authored.yaml_source import plain, read_yaml
 from autoglm_fix.playbook import (
     Play,
     bind_play,
@@ -18,8 +20,6 @@ from autoglm_fix.playbook import (
 )
 from autoglm_fix.playbook.lint import lint
 from autoglm_fix.playbook.schema import schema
-from autoglm_fix.variables import Variables
-from autoglm_fix.yaml_source import plain, read_yaml
 
 
 def _play(*extra: str) -> tuple[Play, Variables]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from autoglm_fix.agent.changes import Change
+from autoglm_fix.authored.problems import BadInput
 from autoglm_fix.diagnostics import Diagnostic, Finding, first_line, read_signature
 from autoglm_fix.fixes import Fix
 from autoglm_fix.playbook import ExtraVars, Playbook, Vocabulary, load_playbook
-from autoglm_fix.problems import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)

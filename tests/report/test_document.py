@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from autoglm_fix.authored.problems import Problem
 from autoglm_fix.engine.events import RunDone
 from autoglm_fix.engine.results import HostStatus, Rollback, RunResult
-from autoglm_fix.problems import Problem
 from autoglm_fix.report.document import bad_input_document, result_document
 from autoglm_fix.report.json import JsonReport, print_errors
 from autoglm_fix.report.jsonl import JsonLines, event_schema

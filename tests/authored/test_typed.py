@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 from msgspec import Meta
 
-from autoglm_fix.typed import describe, fit, json_schema, mismatches, or_template, text_like
-from autoglm_fix.yaml_source import Value
+from autoglm_fix.authored.typed import describe, fit, json_schema, mismatches, or_template, text_like
+from autoglm_fix.authored.yaml_source import Value
 
 
 class Folder(TypedDict, total=False):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from autoglm_fix.problems import BadInput
-from autoglm_fix.variables import Layer, Variables, layer_of
-from autoglm_fix.yaml_source import YamlMapping, YamlScalar, parse_yaml
+from autoglm_fix.authored.problems import BadInput
+from autoglm_fix.authored.variables import Layer, Variables, layer_of
+from autoglm_fix.authored.yaml_source import YamlMapping, YamlScalar, parse_yaml
 
 
 def layer(text: str) -> Layer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autoglm_fix.problems import Position, Problem
+from autoglm_fix.authored.problems import Position, Problem
 
 from .nodes import YamlNode
 

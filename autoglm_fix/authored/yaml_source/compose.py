@@ -11,7 +11,7 @@ from typing import Protocol
 
 import yaml
 
-from autoglm_fix.problems import Position, Problem, quoted
+from autoglm_fix.authored.problems import Position, Problem, quoted
 
 from .errors import explain
 from .nodes import Atom, YamlEntry, YamlMapping, YamlNode, YamlScalar, YamlSequence

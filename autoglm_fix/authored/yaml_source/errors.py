@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from autoglm_fix.problems import Position, Problem, quoted
+from autoglm_fix.authored.problems import Position, Problem, quoted
 
 _WORDS = {
     "mapping values are not allowed in this context": (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
-from autoglm_fix.problems import Position
+from autoglm_fix.authored.problems import Position
 
 Value: TypeAlias = Union[bool, int, float, str, "list[Value]", "dict[str, Value]", None]
 Atom: TypeAlias = bool | int | float | str | None

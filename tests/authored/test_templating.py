@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from autoglm_fix.templating import CannotEvaluate, problems_in, template
-from autoglm_fix.yaml_source import Value, parse_yaml
+from autoglm_fix.authored.templating import CannotEvaluate, problems_in, template
+from autoglm_fix.authored.yaml_source import Value, parse_yaml
 
 KNOWN: dict[str, Value] = {
     "path": "/models/x",

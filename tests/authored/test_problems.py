@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoglm_fix.problems import BadInput, Position, Problem, did_you_mean, enumeration, quoted
+from autoglm_fix.authored.problems import BadInput, Position, Problem, did_you_mean, enumeration, quoted
 
 
 @pytest.mark.parametrize(

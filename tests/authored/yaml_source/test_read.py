@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from autoglm_fix.problems import Problem
-from autoglm_fix.yaml_source import YamlMapping, YamlScalar, parse_yaml, plain, read_yaml
+from autoglm_fix.authored.problems import Problem
+from autoglm_fix.authored.yaml_source import YamlMapping, YamlScalar, parse_yaml, plain, read_yaml
 
 
 def _said(text: str) -> list[str]:

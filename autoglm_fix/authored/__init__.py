@@ -1,0 +1,1 @@
+"""What people write: YAML with its places, templates, variables, types; and what is wrong with it."""
