@@ -13,6 +13,7 @@ from autoglm_fix.agent.sources import with_imports
 AGENT = "autoglm_fix.agent"
 # Triple quotes at the start of a line are docstrings, by the formatter's own rule.
 _DOCSTRING = re.compile(r'^([ \t]*)"""(?:[^"]|"(?!""))*"""[ \t]*$', re.MULTILINE)
+_INDENT = re.compile(r"^(?: {4})+", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ALWAYS = (f"{AGENT}.memory", f"{AGENT}.loop", f"{AGENT}.hello", f"{AGENT}.collect")
 
@@ -53,9 +54,12 @@ def boot_frame(roots: Iterable[str]) -> tuple[bytes, frozenset[str]]:
 
 
 def lean(source: str) -> str:
-    """A module's source without docstrings and comment lines: a quarter less on the wire. Line numbers stay."""
+    """A module's source without docstrings, comment lines and wide indents: a quarter less on the wire.
+
+    Line numbers stay, so that a traceback from a host points to the right place here.
+    """
     without = _DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
-    return _COMMENT.sub("", without)
+    return _INDENT.sub(lambda found: " " * (len(found[0]) // 4), _COMMENT.sub("", without))
 
 
 @functools.cache

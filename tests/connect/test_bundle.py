@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import zlib
 from pathlib import Path
 
 import pytest
 
 from autoglm_fix import diagnostics
 from autoglm_fix.agent.sources import with_imports
-from autoglm_fix.connect.bundle import BOOTSTRAP, boot_frame, lean, sources
+from autoglm_fix.connect.bundle import BOOTSTRAP, boot_frame, lean
 
 AGENT = Path(__file__).parents[2] / "autoglm_fix" / "agent"
 MODULES = sorted(AGENT.rglob("*.py"))
@@ -60,5 +59,5 @@ def test_the_bootstrap_stays_under_a_kibibyte_and_the_idle_agent_under_16() -> N
 
 def test_all_that_the_shipped_playbook_collects_stays_under_40_kibibytes() -> None:
     facts = {fact.__module__ for known in diagnostics.load().values() for fact in known.signature.facts.values()}
-    travelling = sources(facts)
-    assert len(zlib.compress("".join(travelling.values()).encode(), 9)) < 40 * 1024
+    frame, _ = boot_frame(facts)
+    assert len(frame) < 40 * 1024
