@@ -138,6 +138,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m autoglm_fix.demo.prepare DEST\n")
         return 4
     os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # other processes may want the cores
     try:
         prepare(Path(arguments[0]).absolute(), _say)
     except CannotPrepare as err:

@@ -263,6 +263,6 @@ class NotTried(Finding):
     """Tokenizer and template were read, but (in part) not tried, for ``problem``."""
 
     code: ClassVar[str] = "tokenizer.not-tried"
-    severity: ClassVar[Severity] = "info"
+    severity: ClassVar[Severity] = "warning"
 
     problem: str

@@ -43,7 +43,6 @@ from .weights_folder_findings import (
     NoWeights,
     PreprocessorMissing,
     SeveralFormats,
-    TemplateMissing,
     TokenizerMissing,
     Unreadable,
 )
@@ -77,7 +76,6 @@ __all__ = [
     "ShardOfAnotherModel",
     "ShardPadded",
     "ShardTruncated",
-    "TemplateMissing",
     "TensorsMissing",
     "TokenizerMissing",
     "Unreadable",
@@ -178,8 +176,6 @@ def _needed_files(model: ModelFiles) -> Iterator[Finding]:
         yield TokenizerMissing(**repair(model, "tokenizer.json"))
     if model.config.vision and not any(_has(model, name) for name in _PREPROCESSORS):
         yield PreprocessorMissing(**repair(model, "preprocessor_config.json"))
-    if not model.template and not elsewhere and "--chat-template" not in model.elsewhere and has_tokenizer:
-        yield TemplateMissing(**repair(model, "chat_template.jinja"))
 
 
 def _has(model: ModelFiles, name: str) -> bool:

@@ -153,20 +153,6 @@ class PreprocessorMissing(Finding):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TemplateMissing(Finding):
-    """No chat template is there, neither as a file nor in tokenizer_config.json."""
-
-    code: ClassVar[str] = "weights.template-missing"
-    severity: ClassVar[Severity] = "warning"
-    symptom: ClassVar[Symptom] = "refused"
-
-    file: str
-    host: str | None
-    expected_size: int | None
-    sha256: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class SeveralFormats(Finding):
     """The folder holds the weights in several formats; ``used`` is the one that the engine loads."""
 

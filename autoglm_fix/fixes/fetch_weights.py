@@ -51,7 +51,6 @@ _ONE_FILE = (
     weights.ShardOfAnotherModel,
     weights.ShardPadded,
     weights.ShardTruncated,
-    weights.TemplateMissing,
     weights.TokenizerMissing,
     weights.Zeroed,
 )
@@ -64,7 +63,7 @@ _FOLDER = (
     weights.TensorsMissing,
 )
 _CONFIG = (weights.ConfigMissing, weights.ConfigOfAnotherModel)
-_NO_TEMPLATE = (weights.TemplateMissing, tokenizer.TemplateAbsent)
+_NO_TEMPLATE = (tokenizer.TemplateAbsent,)
 _TEMPLATES = ("chat_template.jinja", "chat_template.json")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 _WITH_A_TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")

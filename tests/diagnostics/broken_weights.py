@@ -188,7 +188,6 @@ BROKEN: list[tuple[str, Break, list[tuple[str, str]]]] = [
     ("the config has more layers", edit("config.json", num_hidden_layers=9), [("tensors-missing", "model")]),
     ("the config is missing", remove("config.json"), [("config-missing", "config.json")]),
     ("the tokenizer is missing", remove("tokenizer.json"), [("tokenizer-missing", "tokenizer.json")]),
-    ("the template is missing", write("tokenizer_config.json", "{}"), [("template-missing", "chat_template.jinja")]),
     (
         "pictures cannot be prepared",
         edit("config.json", vision_config={}),

@@ -94,7 +94,6 @@ ONE_FILE = [
     weights.DigestMismatch,
     weights.ConfigMissing,
     weights.PreprocessorMissing,
-    weights.TemplateMissing,
     tokenizer_findings.Broken,
     tokenizer_findings.NotLoadable,
     tokenizer_findings.OfAnotherModel,
@@ -267,7 +266,8 @@ def test_a_tokenizer_is_fetched_with_what_belongs_to_it() -> None:
 
 
 def test_a_template_may_be_of_the_older_kind() -> None:
-    finding = bad(weights.TemplateMissing, file="chat_template.jinja", host=f"{HERE}/chat_template.jinja")
+    template = "chat_template.jinja"
+    finding = tokenizer_findings.TemplateAbsent(subject=HERE, file=template, host=f"{HERE}/{template}", other="")
     change = only(fetch_weights(finding, model(), source(offer("chat_template.json"))))
     assert isinstance(change, FetchFile)
     assert change.path == f"{HERE}/chat_template.json"
