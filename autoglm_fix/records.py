@@ -33,6 +33,7 @@ class Record:
     hosts: Mapping[str, Mapping[str, Any]]
     document: Mapping[str, Any] | None
     changed: bool
+    reason: str | None = None
 
 
 def state_dir() -> str:
@@ -46,9 +47,9 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "records"
 
-    def start(self, run: str, playbook: str, hosts: Mapping[str, Mapping[str, Any]]) -> None:
-        """Note, before anything is changed, which hosts a run is about and how they are reached."""
-        self._write(run, "start.json", {"run": run, "playbook": playbook, "hosts": hosts})
+    def start(self, run: str, playbook: str, hosts: Mapping[str, Mapping[str, Any]], reason: str | None = None) -> None:
+        """Note, before anything is changed, which hosts a run is about, how they are reached, and why it is made."""
+        self._write(run, "start.json", {"run": run, "playbook": playbook, "hosts": hosts, "reason": reason})
 
     def finish(self, run: str, document: Mapping[str, Any], *, changed: bool) -> None:
         """Keep what the run said at its end."""
@@ -61,7 +62,7 @@ class Records:
         if start is None:
             raise NoSuchRun(run, tuple(self.runs()[-5:]))
         end = _read(folder / "end.json") or {"changed": True, "document": None}
-        return Record(run, start["playbook"], start["hosts"], end["document"], end["changed"])
+        return Record(run, start["playbook"], start["hosts"], end["document"], end["changed"], start.get("reason"))
 
     def runs(self) -> list[str]:
         """All run ids, oldest first."""

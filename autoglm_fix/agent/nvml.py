@@ -18,6 +18,7 @@ NO_ANSWER = "the driver does not answer"
 _NOT_AVAILABLE = 0xFFFFFFFFFFFFFFFF
 _TOO_SMALL = 7
 _TEXT = 96
+_REAP_S = 2.0
 
 
 class _Memory(ctypes.Structure):
@@ -63,9 +64,9 @@ def snapshot(timeout_s: float = 10.0) -> dict[str, Any]:
     finally:
         os.close(source)
         os.kill(child, signal.SIGKILL)
-        if os.waitpid(child, os.WNOHANG) == (0, 0):
-            time.sleep(0.05)
-            os.waitpid(child, os.WNOHANG)  # one that hangs in the driver is left behind
+        given_up = time.monotonic() + _REAP_S  # one that hangs in the driver is left behind
+        while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < given_up:
+            time.sleep(0.01)
 
 
 def _answer(source: int, deadline: float) -> dict[str, Any]:

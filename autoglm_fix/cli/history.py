@@ -19,5 +19,13 @@ def command(last: int) -> int:
         document = record.document
         counts = document["counts"] if document else {"did not end": len(record.hosts)}
         said = ", ".join(f"{count} {status}" for status, count in counts.items())
-        click.echo(f"{run}  {'changed' if record.changed else 'looked '}  {said:<24}  {record.playbook}")
+        click.echo(
+            f"{run}  {'changed' if record.changed else 'looked '}  {said:<24}  {record.playbook}{_because(record.reason)}"
+        )
     return 0
+
+
+def _because(reason: str | None) -> str:
+    from autoglm_fix.report.safe import safe
+
+    return f"  ({safe(reason)})" if reason else ""

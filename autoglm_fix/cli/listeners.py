@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -26,40 +26,38 @@ if TYPE_CHECKING:
 class Outputs:
     """All listeners of one run; files are opened before any host is touched, and closed at the end."""
 
-    def __init__(
-        self, choice: Choice, given: Mapping[str, Any], records: Records | None, remember: Callable[[], None]
-    ) -> None:
-        """``records`` keeps the result, None for a run that leaves no trace here."""
+    def __init__(self, choice: Choice, manner: options.Manner, records: Records, remember: Callable[[], None]) -> None:
+        """``records`` keeps the result, but for a dry-run, which leaves no trace here."""
         self._files: list[TextIO] = []
-        language = options.language(given.get("lang"))
+        language = options.language(manner.lang)
         again = _again(choice)
-        machine = given["format_"] != "text"
+        machine = manner.format_ != "text"
         self._console = Console(
             sys.stderr if machine else sys.stdout,
             language,
-            int(given.get("verbose") or 0),
-            diff=bool(given.get("diff")),
+            manner.verbose,
+            diff=manner.diff,
             playbook=choice.playbook,
             options=again,
         )
         listeners: list[Listener] = [] if machine and not sys.stderr.isatty() else [self._console]
-        if given["format_"] == "json":
+        if manner.format_ == "json":
             from autoglm_fix.report.json import JsonReport
 
             listeners.append(JsonReport(sys.stdout))
-        elif given["format_"] == "jsonl":
+        elif manner.format_ == "jsonl":
             from autoglm_fix.report.jsonl import JsonLines
 
             listeners.append(JsonLines(sys.stdout))
-        if given.get("junit"):
+        if manner.junit:
             from autoglm_fix.report.junit import JUnitReport
 
-            listeners.append(JUnitReport(self._open(given["junit"], "--junit"), language))
-        if given.get("html"):
+            listeners.append(JUnitReport(self._open(manner.junit, "--junit"), language))
+        if manner.html:
             from autoglm_fix.report.html import HtmlReport
 
-            listeners.append(HtmlReport(self._open(given["html"], "--html"), language, options=again))
-        if records is not None:
+            listeners.append(HtmlReport(self._open(manner.html, "--html"), language, options=again))
+        if not manner.dry_run:
             listeners.append(_keeper(records, remember))
         masker = Masker(_secrets())
         masked_listeners = [masked(listener, masker) for listener in listeners]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import inspect
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -15,9 +17,39 @@ import click
 from autoglm_fix.authored.problems import BadInput
 
 C = TypeVar("C", bound=Callable[..., Any])
+D = TypeVar("D")
 
 BAD_INPUT = 4
 FAILED = 2
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a run is carried out and reported, as the command line says."""
+
+    dry_run: bool = False
+    diff: bool = False
+    forks: int = 50
+    yes: bool = False
+    no_verify: bool = False
+    exit_on_pending: bool = False
+    reason: str | None = None
+    format_: str = "text"
+    junit: Path | None = None
+    html: Path | None = None
+    lang: str | None = None
+    verbose: int = 0
+
+
+def taken(kind: type[D], given: Mapping[str, Any], **more: Any) -> D:
+    """A dataclass from those of a command's parameters that it has fields for."""
+    names = inspect.signature(kind).parameters
+    return kind(**{name: value for name, value in given.items() if name in names}, **more)
+
+
+def words(text: str | None) -> list[str]:
+    """The words of a list with commas."""
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
 def language(chosen: str | None) -> str:
@@ -71,9 +103,8 @@ def fail_on_bad_input(err: BadInput, *, as_json: bool) -> NoReturn:
 
 
 def ask(question: str) -> bool:
-    """One question on the terminal. The end of the input is a no."""
+    """One question on the terminal. Ctrl-C, or the end of the input, interrupts the command."""
     try:
         return click.confirm(question, default=False, err=True)
-    except click.Abort:
-        click.echo(err=True)
-        return False
+    except click.Abort as err:
+        raise KeyboardInterrupt from err

@@ -13,8 +13,8 @@ from . import options
 
 if TYPE_CHECKING:
     from autoglm_fix.engine.events import PlansReady
-    from autoglm_fix.engine.results import RunResult
 
+    from .listeners import Outputs
     from .orders import Choice, Prepared
 
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("-K", "--ask-become-pass", is_flag=True, help="Ask for its password (not available in this version).")
 @options.yes_option
 @click.option("--allow", metavar="LIST", help="Allow disruptive kinds of changes by name.")
-@click.option("--even-if-working", is_flag=True, help="Also restart services that answer.")
+@click.option("--even-if-working", is_flag=True, help="Also restart services that answer (this version restarts none).")
 @click.option("--no-verify", is_flag=True, help="Leave the proof out.")
 @click.option("--list-hosts", is_flag=True, help="Only print the selected hosts.")
 @click.option("--list-steps", is_flag=True, help="Only print the selected steps.")
@@ -56,41 +56,32 @@ def command(playbook: str, **given: Any) -> int:
         raise click.UsageError("--become is not available in this version: run as a user who may write the files.")
     if given["exit_on_pending"] and not given["dry_run"]:
         raise click.UsageError("--exit-on-pending goes with --dry-run.")
-    choice = Choice(
-        playbook=playbook,
-        inventories=given["inventories"],
-        limit=given["limit"],
-        extra_vars=given["extra_vars"],
-        service=given["service"],
-        tags=given["tags"],
-        skip_tags=given["skip_tags"],
-        start_at=given["start_at"],
-        allow=_words(given["allow"]),
-    )
-    return carry_out(choice, given)
+    given["allow"] = options.words(given["allow"])
+    choice, manner = options.taken(Choice, given, playbook=playbook), options.taken(options.Manner, given)
+    prepared = checked(choice, manner)
+    if given["syntax_check"]:
+        click.echo(f"{choice.playbook}: playbook and inventory are well-formed")
+        return 0
+    if given["list_hosts"] or given["list_steps"]:
+        _list(prepared, hosts=given["list_hosts"])
+        return 0
+    return carry_out(choice, prepared, manner)
 
 
-def carry_out(choice: Choice, given: dict[str, Any]) -> int:
-    """Check, run, report; the exit code."""
+def checked(choice: Choice, manner: options.Manner) -> Prepared:
+    """What was asked for, read and checked; or the end of this process, with all that is wrong said."""
     from autoglm_fix.authored.problems import BadInput
 
     from .orders import prepare
 
-    as_json = given["format_"] != "text"
     try:
-        prepared = prepare(choice)
+        return prepare(choice)
     except BadInput as err:
-        options.fail_on_bad_input(err, as_json=as_json)
-    if given.get("syntax_check"):
-        click.echo(f"{choice.playbook}: playbook and inventory are well-formed")
-        return 0
-    if given.get("list_hosts") or given.get("list_steps"):
-        _list(prepared, hosts=bool(given.get("list_hosts")))
-        return 0
-    return _run(choice, prepared, given).exit_code
+        options.fail_on_bad_input(err, as_json=manner.format_ != "text")
 
 
-def _run(choice: Choice, prepared: Prepared, given: dict[str, Any]) -> RunResult:
+def carry_out(choice: Choice, prepared: Prepared, manner: options.Manner) -> int:
+    """Run and report; the exit code."""
     from autoglm_fix.engine.run import Order, new_run_id, run
     from autoglm_fix.records import Records, state_dir
     from autoglm_fix.report.document import step_document
@@ -98,16 +89,15 @@ def _run(choice: Choice, prepared: Prepared, given: dict[str, Any]) -> RunResult
 
     from .listeners import Outputs
 
-    dry_run = bool(given.get("dry_run"))
     order = Order(
-        playbook=str(choice.playbook),
+        playbook=choice.playbook,
         targets=prepared.targets,
         plays=prepared.limits,
         who=options.who(),
-        dry_run=dry_run,
-        verify=not given.get("no_verify"),
-        exit_on_pending=bool(given.get("exit_on_pending")),
-        forks=int(given.get("forks") or 50),
+        dry_run=manner.dry_run,
+        verify=not manner.no_verify,
+        exit_on_pending=manner.exit_on_pending,
+        forks=manner.forks,
     )
     run_id = new_run_id()
     english = Words()
@@ -115,21 +105,24 @@ def _run(choice: Choice, prepared: Prepared, given: dict[str, Any]) -> RunResult
     records = Records(Path(state_dir()))
 
     def remember() -> None:
-        records.start(run_id, choice.playbook, routes)
+        records.start(run_id, choice.playbook, routes, manner.reason)
 
-    with Outputs(choice, given, None if dry_run else records, remember) as outputs:
-        return run(
-            order, run_id, outputs.listen, _approval(given, outputs, remember), lambda s: step_document(s, english)
-        )
+    with Outputs(choice, manner, records, remember) as outputs:
+        approve = _approval(manner, outputs, remember)
+        return run(order, run_id, outputs.listen, approve, lambda step: step_document(step, english)).exit_code
 
 
-def _approval(given: dict[str, Any], outputs: Any, remember: Callable[[], None]) -> Callable[[PlansReady], bool]:
+def _approval(manner: options.Manner, outputs: Outputs, remember: Callable[[], None]) -> Callable[[PlansReady], bool]:
     """The one question before changes; what is agreed to is noted before the first change."""
 
     def approve(plans: PlansReady) -> bool:
-        agreed = bool(given.get("yes")) or not sys.stdin.isatty() or options.ask(outputs.question(plans))
+        agreed = manner.yes or not sys.stdin.isatty() or options.ask(outputs.question(plans))
         if agreed:
-            remember()
+            try:
+                remember()
+            except OSError as err:
+                hint = "Set AUTOGLM_FIX_STATE_DIR to a folder that can be written."
+                raise click.ClickException(f"no record of this run can be kept: {err}. {hint}") from err
         return agreed
 
     return approve
@@ -146,7 +139,3 @@ def _list(prepared: Prepared, *, hosts: bool) -> None:
         for step in () if hosts else steps:
             tags = f"  [{', '.join(step.tags)}]" if step.tags else ""
             click.echo(f"  {step.name}{tags}")
-
-
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]

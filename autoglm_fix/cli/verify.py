@@ -22,14 +22,8 @@ from . import options
 def command(playbook: str, **given: Any) -> int:
     """Prove that every service generates, as the verify part of PLAYBOOK (no-output) says. Nothing is changed."""
     from .orders import Choice
-    from .run import carry_out
+    from .run import carry_out, checked
 
-    choice = Choice(
-        playbook=playbook,
-        inventories=given["inventories"],
-        limit=given["limit"],
-        extra_vars=given["extra_vars"],
-        service=given["service"],
-        steps=False,
-    )
-    return carry_out(choice, {**given, "yes": True})
+    choice = options.taken(Choice, given, playbook=playbook, steps=False)
+    manner = options.taken(options.Manner, given, yes=True)
+    return carry_out(choice, checked(choice, manner), manner)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import shards
+
 from .command import autoglm_fix, inventory
 
 PLAY = "- name: p\n  hosts: all\n  steps:\n    - name: s\n      diagnose: weights\n"
@@ -126,3 +128,18 @@ def test_a_python_that_is_not_there_fails_the_proof_with_its_name(tmp_path: Path
     found = autoglm_fix("verify", "-i", hosts)
     assert found.code == 2
     assert "/no/such/python" in found.out
+
+
+def test_a_record_that_cannot_be_kept_ends_the_run_before_anything_is_changed(tmp_path: Path) -> None:
+    model = shards.model(tmp_path / "model")
+    shard = model / shards.shard_name(2)
+    good = shard.read_bytes()
+    shard.write_bytes(good[:100])
+    (tmp_path / "file").write_text("")
+    source = shards.model(tmp_path / "mirror")
+    found = autoglm_fix(
+        *("run", "no-output", "-i", inventory(tmp_path, model), "-t", "weights", "-e", f"weights_source={source}"),
+        AUTOGLM_FIX_STATE_DIR=str(tmp_path / "file" / "state"),
+    )
+    assert (found.code, "no record of this run can be kept" in found.err) == (4, True), found.err
+    assert shard.read_bytes() == good[:100]
