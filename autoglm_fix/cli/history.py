@@ -19,9 +19,8 @@ def command(last: int) -> int:
         document = record.document
         counts = document["counts"] if document else {"did not end": len(record.hosts)}
         said = ", ".join(f"{count} {status}" for status, count in counts.items())
-        click.echo(
-            f"{run}  {'changed' if record.changed else 'looked '}  {said:<24}  {record.playbook}{_because(record.reason)}"
-        )
+        what = "changed" if record.changed else "looked "
+        click.echo(f"{run}  {what}  {said:<24}  {record.playbook}{_because(record.reason)}")
     return 0
 
 
