@@ -15,7 +15,7 @@ _COMMANDS = {
     "undo": "Bring back what a run changed.",
     "history": "List the runs that were made from here.",
     "show": "Print a run as it ended.",
-    "report": "Write a run's report as a web page.",
+    "report": "Write what a run did as Markdown.",
     "demo": "Break a small real model, repair it, and hear it answer.",
     "docs": "Describe diagnostics, fixes and their findings.",
     "lint": "Check playbooks without contacting any host.",
@@ -80,7 +80,7 @@ def cli(ctx: click.Context) -> None:
 def main() -> None:
     """Run the command line and exit. Wrong usage exits with 4, as all wrong input does."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="autoglm-fix", standalone_mode=False)
     except click.UsageError as err:
         command = err.ctx.info_name if err.ctx and err.ctx.parent else ""
         click.echo(f"autoglm-fix: {err.format_message()}", err=True)

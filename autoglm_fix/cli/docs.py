@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from string import Formatter
 from typing import TYPE_CHECKING
 
 import click
@@ -61,12 +62,13 @@ def _overview(known: Iterable[Diagnostic], cures: Iterable[Fix]) -> list[str]:
 
 def _diagnostic(diagnostic: Diagnostic, findings: Iterable[type[Finding]], catalogue: Catalogue) -> list[str]:
     of_it = [finding for finding in findings if finding.code.startswith(diagnostic.name + ".")]
+    width = max((len(finding.code) for finding in of_it), default=0) + 2
     return [
         f"Diagnostic {diagnostic.name}: {diagnostic.summary}",
         *_options(diagnostic.signature),
         "",
         "Findings",
-        *(f"  {f.code:<36}{f.severity:<9}{f.symptom:<9}{catalogue.template(f.code, 'summary')}" for f in of_it),
+        *(f"  {f.code:<{width}}{f.severity:<9}{f.symptom:<9}{_said(catalogue, f.code, 'summary')}" for f in of_it),
         "",
     ]
 
@@ -80,11 +82,17 @@ def _finding(finding: type[Finding], cures: Iterable[Fix], catalogue: Catalogue)
     names = [fix.name for fix in cures if finding in fix.cures]
     return [
         f"{finding.code} ({finding.severity})",
-        f"  What: {catalogue.template(finding.code, 'summary')}",
+        f"  What: {_said(catalogue, finding.code, 'summary')}",
         f"  A caller sees: {finding.symptom}",
-        f"  What to do: {catalogue.template(finding.code, 'advice')}",
+        f"  What to do: {_said(catalogue, finding.code, 'advice')}",
         f"  Fixes: {', '.join(names) or 'none'}",
     ]
+
+
+def _said(catalogue: Catalogue, code: str, part: str) -> str:
+    """A sentence with ``<name>`` where a value will stand."""
+    pieces = Formatter().parse(catalogue.template(code, part))
+    return "".join(text + (f"<{name}>" if name else "") for text, name, _, _ in pieces)
 
 
 def _options(signature: Signature) -> list[str]:

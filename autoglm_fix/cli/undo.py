@@ -47,13 +47,15 @@ def command(run: str | None, dry_run: bool, force: bool, yes: bool, lang: str | 
     hosts = {host: (route.open, route.state_dir) for host, route in routes.items()}
     undo = Undo(record.run, new_run_id(), options.who(), hosts, lambda _event: None)
     preview = undo.preview()
-    _show(words, record.run, preview)
+    asking = not yes and sys.stdin.isatty()
+    if dry_run or asking or force or not all(host.ok and host.restored for host in preview):
+        _show(words, record.run, preview)
     if dry_run or not any(host.restored for host in preview):
         return _code(preview)
     if not force and not all(host.ok for host in preview):
         click.echo(words.say("undo.refused-all"))
         return options.FAILED
-    if not yes and sys.stdin.isatty() and not options.ask(words.say("undo.question")):
+    if asking and not options.ask(words.say("undo.question")):
         return 0
     done = undo.carry_out(force=force)
     _show(words, record.run, done)

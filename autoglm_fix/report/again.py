@@ -21,6 +21,15 @@ class Again:
         """The same run with more options."""
         return shlex.join(("autoglm-fix", "run", self.playbook, *self.options, *more))
 
+    def completed(self, command: str) -> str:
+        """An offered command of ours with the options of this run, which its sentence cannot know."""
+        for offered, verb in (("autoglm-fix run no-output", "run"), ("autoglm-fix verify", "verify")):
+            if command == offered or command.startswith(f"{offered} "):
+                playbook = () if verb == "verify" and self.playbook == "no-output" else (self.playbook,)
+                start = shlex.join(("autoglm-fix", verb, *playbook, *self.options))
+                return start + command[len(offered) :]
+        return command
+
     def look(self, hosts: Sequence[str]) -> str:
         """A closer look at one of some hosts, which changes nothing."""
         host = hosts[0] if hosts else "localhost"

@@ -120,6 +120,8 @@ def progress(words: Words, measure: Measure, now: float) -> str:
     else:
         total = amount(measure.total, measure.unit)
         share = min(measure.done * 100 // measure.total, 100)
+        if measure.unit != "bytes":
+            done = amount(measure.done, "")
         said = [f"{share} %", words.say("report.progress", done=done, total=total)]
     rate = measure.rate(now)
     if rate is not None:

@@ -75,7 +75,12 @@ def cells(text: str) -> int:
 def diff_lines(diff: str, indent: int, limit: int | None = None) -> tuple[list[Line], int]:
     """A unified diff, at most ``limit`` lines of it, and how many lines were left out."""
     said = safe_lines(diff) if diff else []
-    kept = said if limit is None or len(said) <= limit + 1 else said[:limit]
+    kept = said
+    if limit is not None and len(said) > limit + 1:
+        # What changes, and a line on each side that says where; the change itself names its file.
+        changed = [number for number, each in enumerate(said) if _diff_style(each) in ("added", "removed")]
+        start = max(changed[0] - 1, 0) if changed else 0
+        kept = said[start : min(start + limit, changed[-1] + 2 if changed else len(said))]
     return [line(Span(each, _diff_style(each)), indent=indent, whole=True) for each in kept], len(said) - len(kept)
 
 

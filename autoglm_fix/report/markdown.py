@@ -48,11 +48,16 @@ def _step(step: Document) -> Iterator[str]:
     for finding in step["findings"]:
         yield f"- **{finding['severity']}** {_text(finding['summary'])} (`{finding['code']}`)"
     for change in step["changes"]:
-        yield f"- change: {_text(change['summary'])} at `{_text(change['target'])}`"
+        yield f"- change: {_text(change['summary'])} at {_code(change['target'])}"
         if change["diff"]:
             yield from ("  ```diff", *(f"  {safe(line)}" for line in change["diff"].splitlines()), "  ```")
     if step["error"]:
         yield f"- error: {_text(step['error']['message'])}"
+
+
+def _code(text: str) -> str:
+    """A host's path as code: in a code span nothing is escaped, so a backtick of its own is replaced."""
+    return "`" + safe(text).replace("\n", " ").replace("`", "'") + "`"
 
 
 def _text(text: str) -> str:

@@ -163,6 +163,7 @@ class ServiceView:
         elif command.startswith("-"):
             # An advice may name an option alone (`--allow kill`): it does not know the playbook.
             command = f"{self._again.run()} {command}"
+        command = self._again.completed(command)
         label = "" if self._last == "next" else self._labels["next"]
         self._last = "next"
         yield labelled(label, self._width, Span(command, "strong"), indent=2, whole=True)

@@ -135,7 +135,10 @@ def duration(seconds: float) -> str:
 
 def amount(number: float, unit: str) -> str:
     """A number with its unit: "3.1 GiB", "128 tokens"."""
-    return size(number) if unit == "bytes" else f"{number:,.0f} {unit}".rstrip()
+    if unit == "bytes":
+        return size(number)
+    digits = 1 if number < 10 and number != int(number) else 0
+    return f"{number:,.{digits}f} {unit}".rstrip()
 
 
 def shortened(text: str, room: int) -> str:

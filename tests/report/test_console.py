@@ -145,7 +145,8 @@ def test_undo_is_offered_only_where_something_stays_changed() -> None:
 def test_a_diff_is_folded_unless_it_is_asked_for_or_all_there_is() -> None:
     repaired, dry = runs.events(runs.result(runs.REPAIRED)), runs.events(runs.result(runs.DRY, dry_run=True))
     assert '"temperature"' not in printed(repaired)
-    assert "6 more lines (-D shows them)" in printed(repaired)
+    assert '-  "max_length": 4,' in printed(repaired)
+    assert "9 more lines (-D shows them)" in printed(repaired)
     assert '"temperature"' in printed(repaired, diff=True)
     assert '"temperature"' in printed(dry)
 
