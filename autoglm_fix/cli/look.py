@@ -6,44 +6,55 @@ import sys
 
 import click
 
-_SEARCHED = ("/models", "/data/models", "/data", "/mnt", "/srv", "~/models", "~/.cache/huggingface/hub")
+_SEARCHED = (
+    "/models",
+    "/data/models",
+    "/data",
+    "/mnt",
+    "/srv",
+    "~/models",
+    "~/.cache/huggingface/hub",
+    "~/.cache/modelscope/hub",
+)
+_INVENTORY = """\
+  all:
+    hosts:
+      localhost:
+        ansible_connection: local
+        service:
+          python: /path/to/the/service/bin/python
+          model: {model}
+"""
 
 
 def look_around() -> int:
-    """Print what this machine holds that could be a service, and an inventory to begin with."""
+    """Print the models that this machine holds, and an inventory to begin with."""
     from autoglm_fix.agent.facts.candidates import Candidates
     from autoglm_fix.agent.service import ServiceSpec
     from autoglm_fix.connect import Agent, ChannelClosed
-    from autoglm_fix.connect.bundle import argv
-    from autoglm_fix.connect.local import LocalChannel
+    from autoglm_fix.connect.transport import Route
     from autoglm_fix.engine.gather import Facts, Want
+    from autoglm_fix.report.safe import safe
 
     want = Want.of(Candidates, {"search": list(_SEARCHED)}, {}, 60.0)
     try:
-        agent = Agent(LocalChannel(argv(sys.executable)))
+        agent = Agent(Route(python=sys.executable).open())
+        try:
+            found = Facts(agent, ServiceSpec(model="/nowhere"), lambda _what, _event: None).gather([want])[want]
+        finally:
+            agent.close()
     except ChannelClosed as err:
         click.echo(f"autoglm-fix: {err}", err=True)
         return 2
-    try:
-        found = Facts(agent, ServiceSpec(model="/nowhere"), lambda _what, _event: None).gather([want])[want]
-    finally:
-        agent.close()
     models = found.found if isinstance(found, Candidates) else []
-    if not models:
+    if models:
+        click.echo("Models on this machine:")
+        for model in models:
+            click.echo(f"  {safe(model.path)}" + (f"  ({safe(model.problem)})" if model.problem else ""))
+    else:
         click.echo(f"No model was found below {', '.join(_SEARCHED)}.")
-        click.echo("\nSee it at work on a small real model:  autoglm-fix demo")
-        return 0
-    click.echo("Models on this machine:")
-    for model in models:
-        click.echo(f"  {model.path}")
-    click.echo("\nTo repair a service that gives no output, say where it is in a file inventory.yml:\n")
-    click.echo(_inventory(models[0].path))
-    click.echo("and look first:  autoglm-fix run no-output -i inventory.yml --dry-run")
+    click.echo("\nTo repair a service that gives no output, say in a file inventory.yml where it is:\n")
+    click.echo(_INVENTORY.format(model=safe(models[0].path) if models else "/path/to/the/model"))
+    click.echo("and look first:            autoglm-fix run no-output -i inventory.yml --dry-run")
+    click.echo("See it at work instead:    autoglm-fix demo")
     return 0
-
-
-def _inventory(model: str) -> str:
-    return (
-        "  all:\n    hosts:\n      localhost:\n        ansible_connection: local\n        service:\n"
-        f"          python: {sys.executable}   # the service's own Python\n          model: {model}\n"
-    )

@@ -131,7 +131,7 @@ def _check_service(only: str | None, declared: Mapping[str, Sequence[ServiceSpec
         return
     if only is not None:
         raise BadInput([Position("--service").problem(f"no selected host has a service named '{only}'")])
-    hint = "Write one as in inventory.example.yml (python and model are enough), and name the file with -i."
+    hint = "Declare one in a file and name it with -i: 'autoglm-fix' alone prints one to start with."
     raise BadInput([Position("-i").problem(f"no service is declared for {', '.join(sorted(declared))}", hint)])
 
 

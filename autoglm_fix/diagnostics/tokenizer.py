@@ -11,7 +11,7 @@ from autoglm_fix.agent.facts.vocabulary import Vocabulary
 
 from .finding import Finding
 from .registry import diagnostic
-from .tokenizer_findings import Broken, NotLoadable, NotTried, RoundTripLost
+from .tokenizer_findings import Broken, NoPython, NotLoadable, NotTried, RoundTripLost
 from .tokenizer_ids import ids_and_rows
 from .tokenizer_templates import settings_of_newer, templates
 
@@ -79,7 +79,9 @@ def _broken(tokenizer: Tokenizer, vocabulary: Vocabulary, known: set[str]) -> It
 
 def _behaviour(tokenizer: Tokenizer, vocabulary: Vocabulary) -> Iterator[Finding]:
     behaviour, file = tokenizer.behaviour, vocabulary.file
-    if behaviour.problem and vocabulary.state != "missing":
+    if behaviour.kind in ("not-started", "not-python"):
+        yield NoPython(subject=tokenizer.folder, problem=behaviour.problem)
+    elif behaviour.problem and vocabulary.state != "missing":
         yield NotTried(subject=tokenizer.folder, problem=behaviour.problem)
     if behaviour.error and vocabulary.state == "ok":
         yield NotLoadable(

@@ -259,6 +259,16 @@ class RoundTripLost(Finding):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoPython(Finding):
+    """What the service declares as its Python cannot be started, or is none: the service cannot start either."""
+
+    code: ClassVar[str] = "tokenizer.no-python"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotTried(Finding):
     """Tokenizer and template were read, but (in part) not tried, for ``problem``."""
 

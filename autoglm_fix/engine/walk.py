@@ -10,7 +10,7 @@ from typing import Any
 
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.connect import AgentError
-from autoglm_fix.proof import Proof, judge
+from autoglm_fix.proof import Proof, beside_the_endpoint, judge
 
 from .bound import BoundStep
 from .events import ChangeMade, Doing, Listener, ProofDone, StepDone
@@ -183,9 +183,16 @@ class ServiceWalk:
 
     def prove(self) -> None:
         """Make the service generate, once for each entry of ``verify``."""
-        self.proofs = [self._prove(ask) for ask in self.script.asks]
+        self.proofs = []
+        for ask in self.script.asks:
+            proof = self._prove(ask)
+            if proof is None:
+                return
+            self.proofs.append(proof)
+            self._emit(ProofDone(self._session.host, self.script.play, proof))
 
-    def _prove(self, ask: Ask) -> Proof:
+    def _prove(self, ask: Ask) -> Proof | None:
+        """The judged proof; None where a Ctrl-C cut it off, which proves and disproves nothing."""
         service = self.script.service
         self._emit(Doing(self._session.host, "prove", service.name))
         arguments = {
@@ -196,10 +203,11 @@ class ServiceWalk:
         }
         evidence = self._session.prove(service, arguments, ask.timeout_s + 30)
         if isinstance(evidence, AgentError):
+            if evidence.kind == "cancelled":
+                return None
             evidence = {"error": evidence.message, "kind": evidence.kind, "tail": list(evidence.tail)}
         proof = judge(evidence, service=service.name, require_gpu=ask.require_gpu)
-        self._emit(ProofDone(self._session.host, self.script.play, proof))
-        return proof
+        return beside_the_endpoint(proof, service.endpoint) if service.endpoint else proof
 
     # -- results
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .claim import Claim, Evidence, rounded
 from .gpu import described, judge_gpu
 from .image import judge_image
@@ -53,6 +55,16 @@ def judge(evidence: Evidence, *, service: str, require_gpu: bool) -> Proof:
         values=blamed[0].evidence if blamed else {},
         tail=tuple((probe.get("main_failure") or {}).get("tail", ())),
     )
+
+
+def beside_the_endpoint(proof: Proof, endpoint: str) -> Proof:
+    """The proof of a service that answers over an endpoint, by a copy of its model in process.
+
+    What the copy can do says nothing of the running service, so that it is never verified by it.
+    """
+    if proof.status != "verified":
+        return proof
+    return replace(proof, status="unproved", code="proof.endpoint-not-asked", values={"endpoint": endpoint})
 
 
 def _status(claims: list[Claim]) -> ProofStatus:

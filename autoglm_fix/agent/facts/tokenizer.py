@@ -80,13 +80,14 @@ class Behaviour:
     """What the tokenizer did in the service's Python.
 
     ``problem`` says why (part of) it was not tried, empty where all was. ``error`` is what loading the
-    tokenizer raised. ``versions`` are those of the libraries there.
+    tokenizer raised. ``versions`` are those of the libraries there. ``kind`` is that of a ``NoAnswer``.
     """
 
     problem: str
     error: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     round_trips: list[RoundTrip] = field(default_factory=list)
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def _tried(
         try:
             said = call(ctx, "proof.tokenizer_probe", tokenizer_probe.probe.__name__, arguments, timeout_s=_TIMEOUT_S)
         except CannotTell as err:
-            said = {"problem": str(err)}
+            said = {"problem": str(err), "kind": getattr(err, "kind", "")}
     done = said.get("templates", {})
     order = ("--chat-template", "chat_template.jinja", "tokenizer_config.json")
     used = next((source for source in order if source in sources), None)
@@ -225,4 +226,6 @@ def _tried(
         for source, (file, _) in sources.items()
     ]
     trips = [RoundTrip(**each) for each in said.get("round_trips", [])]
-    return templates, Behaviour(said["problem"], said.get("error", ""), said.get("versions", {}), trips)
+    return templates, Behaviour(
+        said["problem"], said.get("error", ""), said.get("versions", {}), trips, said.get("kind", "")
+    )

@@ -56,7 +56,7 @@ def run(
     emit({"event": "stage", "stage": "generated"})
     with Attempt(emit, "canary") as attempt:
         asked_too = opened.chat(f"Repeat exactly: {nonce}")
-        evidence["canary"] = speaker.speak(asked_too, _CANARY_TOKENS, "repeating", opened.plain_settings())
+        evidence["canary"] = speaker.speak(asked_too, _CANARY_TOKENS, "asking a test question", opened.plain_settings())
     evidence["canary_failure"] = attempt.failure
     with Attempt(emit, "language") as attempt:
         evidence["language"] = language.measure(opened)
