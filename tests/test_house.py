@@ -93,7 +93,7 @@ def test_a_broad_except_stands_only_where_a_crash_becomes_a_result() -> None:
     ]
     allowed = {"autoglm_fix.agent.loop", "autoglm_fix.engine.host", "autoglm_fix.engine.look"}
     in_the_service = {name for name in broad if name.startswith("autoglm_fix.agent.proof.")}
-    assert set(broad) - in_the_service <= allowed | {"autoglm_fix.agent.service_entry"}
+    assert set(broad) - in_the_service <= allowed | {"autoglm_fix.agent.service_run.entry"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from .context import Context
 from .reach import Who
-from .service_env import environment
+from .service_run.surroundings import environment
 from .unknown import CannotTell
 
 

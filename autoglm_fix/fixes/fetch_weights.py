@@ -13,7 +13,7 @@ from autoglm_fix.agent.facts.model_files import ModelFiles
 from autoglm_fix.agent.facts.source import Source
 from autoglm_fix.agent.model.choice import is_index, weight_format
 from autoglm_fix.agent.naming import called, related
-from autoglm_fix.agent.offers import Offer
+from autoglm_fix.agent.offers.offer import Offer
 from autoglm_fix.diagnostics import Finding, weights
 from autoglm_fix.diagnostics import generation_config_findings as generation
 from autoglm_fix.diagnostics import tokenizer_findings as tokenizer

@@ -19,7 +19,7 @@ from autoglm_fix.agent.changes.fetch_file import FetchFile
 from autoglm_fix.agent.changes.write_file import WriteFile
 from autoglm_fix.agent.facts.model_files import BadRange, Config, Content, ModelFile, ModelFiles, Place
 from autoglm_fix.agent.facts.source import Source
-from autoglm_fix.agent.offers import Offer
+from autoglm_fix.agent.offers.offer import Offer
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.diagnostics import Finding, generation_config_findings, tokenizer_findings, weights
 from autoglm_fix.fixes.fetch_weights import fetch_weights

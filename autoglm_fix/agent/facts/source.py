@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from ..context import Context
 from ..model.choice import weight_format
 from ..naming import called, hub_id
-from ..offers import Listing, NothingOffered, Offer, Wanted, safe
-from ..offers_folder import list_folder
-from ..offers_web import list_hub, list_modelscope, list_server
+from ..offers.folder import list_folder
+from ..offers.hubs import list_hub, list_modelscope, list_server
+from ..offers.offer import Listing, NothingOffered, Offer, Wanted, safe
 from ..web import surroundings
 from .model_files import ModelFiles
 

@@ -204,7 +204,7 @@ def _tried(
     longest: int,
 ) -> tuple[list[Template], Behaviour]:
     from ..proof import tokenizer_probe
-    from ..service_python import call
+    from ..service_run.call import call
 
     arguments = {
         "folder": ctx.view.through(files.inside),

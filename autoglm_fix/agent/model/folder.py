@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..context import Context
 from ..reach import Reach, Who
-from ..service_env import environment
+from ..service_run.surroundings import environment
 from ..unknown import CannotTell
 
 _YES = ("1", "on", "yes", "true", "y")

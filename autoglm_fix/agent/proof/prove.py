@@ -14,7 +14,7 @@ from ..context import Context
 from ..model.folder import locate
 from ..no_answer import NoAnswer
 from ..reach import Reach, Who
-from ..service_python import call
+from ..service_run.call import call
 from ..unknown import CannotTell
 from ..usage import session
 from . import generate, picture

@@ -15,7 +15,7 @@ import pytest
 from autoglm_fix.agent.collect import plain
 from autoglm_fix.agent.context import Context
 from autoglm_fix.agent.facts.source import Source
-from autoglm_fix.agent.offers import checksums, safe
+from autoglm_fix.agent.offers.offer import checksums, safe
 from autoglm_fix.agent.service import ServiceSpec
 from tests.file_server import FileServer, serving
 from tests.weight_files import hub_cache, write_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .formats import BadRange
+from ..formats import BadRange
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SMALL = (

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any, Iterable, Iterator, Mapping
 from urllib.parse import quote
 
-from .model.choice import choose, is_index, weight_format
-from .model.config import parse_config
-from .model.files import is_text
-from .model.index import Index, parse_index
-from .offers import INDEXES, SMALL, Listing, NothingOffered, Offer, Wanted, checksums, safe
-from .web import Web, WebError, is_address
+from ..model.choice import choose, is_index, weight_format
+from ..model.config import parse_config
+from ..model.files import is_text
+from ..model.index import Index, parse_index
+from ..web import Web, WebError, is_address
+from .offer import INDEXES, SMALL, Listing, NothingOffered, Offer, Wanted, checksums, safe
 
 _AT_ONCE = 8
 _TEXT = 1 << 20

@@ -19,14 +19,16 @@ import tempfile
 import time
 from typing import Any, Iterator
 
-from . import memory, service_entry, service_launch
-from .context import Context
-from .no_answer import NoAnswer
-from .service_env import Identity, environment, for_a_probe, identity, interpreter, make_scratch
-from .sources import with_imports
-from .unknown import CannotTell
-from .usage import oom_kills, used_by_session
+from .. import memory
+from ..context import Context
+from ..no_answer import NoAnswer
+from ..sources import with_imports
+from ..unknown import CannotTell
+from ..usage import oom_kills, used_by_session
+from . import entry, launch
+from .surroundings import Identity, environment, for_a_probe, identity, interpreter, make_scratch
 
+_AGENT = (__package__ or "").rpartition(".")[0]
 _TAIL_LINES = 40
 _TICK_S = 0.5
 _ABANDON_AFTER_S = 5.0
@@ -85,11 +87,11 @@ def call(
 
 
 def _request(module: str, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    name = f"{__package__}.{module}"
+    name = f"{_AGENT}.{module}"
     return {
         "importer": with_imports(memory.__name__)[memory.__name__],
-        "sources": with_imports(name, service_entry.__name__),
-        "entry": service_entry.__name__,
+        "sources": with_imports(name, entry.__name__),
+        "entry": entry.__name__,
         "module": name,
         "function": function,
         "arguments": arguments,
@@ -129,8 +131,8 @@ class _Running:
         self._kills = oom_kills()
         self._answers, answers = os.pipe()
         self._output, output = os.pipe()
-        launch = {
-            "code": with_imports(service_launch.__name__)[service_launch.__name__],
+        start = {
+            "code": with_imports(launch.__name__)[launch.__name__],
             "argv": [python, "-B", "-c", _ENTER],
             "environment": variables,
             "folder": ctx.service.working_dir or os.getcwd(),
@@ -140,7 +142,7 @@ class _Running:
             "answers": answers,
         }
         # Through memory: variables may be secrets, and no argument list or file must show them.
-        body = json.dumps(launch).encode()
+        body = json.dumps(start).encode()
         stdin = os.memfd_create("autoglm-fix")
         try:
             with os.fdopen(os.dup(stdin), "wb") as out:

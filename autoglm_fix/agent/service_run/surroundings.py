@@ -8,10 +8,10 @@ import pwd
 import shutil
 from dataclasses import dataclass
 
-from .context import Context
-from .no_answer import NoAnswer
-from .service import ServiceSpec
-from .unknown import CannotTell
+from ..context import Context
+from ..no_answer import NoAnswer
+from ..service import ServiceSpec
+from ..unknown import CannotTell
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from autoglm_fix.agent import memory, service_env
+from autoglm_fix.agent import memory
 from autoglm_fix.agent.context import Context
 from autoglm_fix.agent.service import ServiceSpec
-from autoglm_fix.agent.service_python import NoAnswer, call
+from autoglm_fix.agent.service_run import surroundings
+from autoglm_fix.agent.service_run.call import NoAnswer, call
 from autoglm_fix.agent.unknown import CannotTell
 from tests.pythons import python_3_8
 
@@ -146,7 +147,8 @@ def test_it_runs_in_the_service_s_python_whatever_its_version(oldest: bool) -> N
 def test_only_the_modules_it_needs_travel_and_no_installed_copy_is_used() -> None:
     assert [name for name in trial("where")["agent"] if not name.endswith("agent")] == [
         "autoglm_fix",
-        "autoglm_fix.agent.service_entry",
+        "autoglm_fix.agent.service_run",
+        "autoglm_fix.agent.service_run.entry",
         "autoglm_fix.agent.trial",
         "autoglm_fix.agent.unknown",
     ]
@@ -174,12 +176,12 @@ def test_the_folder_and_the_variables_are_the_service_s(tmp_path: Path) -> None:
 
 def test_systemd_lets_the_file_win() -> None:
     spec = ServiceSpec(manager="systemd", environment={"A": "unit"}, env_files=[])
-    assert service_env.environment(spec, "/", "me")["A"] == "unit"
+    assert surroundings.environment(spec, "/", "me")["A"] == "unit"
 
 
 def test_the_hub_cache_stays_where_the_service_has_it() -> None:
-    made = service_env.environment(ServiceSpec(environment={"XDG_CACHE_HOME": "/big/cache"}), "/home/me", "me")
-    probe = service_env.for_a_probe(made, "/tmp/private")
+    made = surroundings.environment(ServiceSpec(environment={"XDG_CACHE_HOME": "/big/cache"}), "/home/me", "me")
+    probe = surroundings.for_a_probe(made, "/tmp/private")
     assert probe["HF_HOME"] == "/big/cache/huggingface"
     assert probe["XDG_CACHE_HOME"].startswith("/tmp/private/")
 
@@ -230,7 +232,7 @@ def test_a_crash_is_told_with_its_signal(number: int, name: str) -> None:
 
 def test_a_kill_for_want_of_memory_is_told_from_the_kernel_s_counter(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter([{"the host": 7, "its control group": 0}, {"the host": 8, "its control group": 1}])
-    monkeypatch.setattr("autoglm_fix.agent.service_python.oom_kills", lambda: next(counts))
+    monkeypatch.setattr("autoglm_fix.agent.service_run.call.oom_kills", lambda: next(counts))
     with pytest.raises(NoAnswer, match="the kernel ran out of memory in the host and its control group") as caught:
         trial("dies", number=9)
     assert caught.value.out_of_memory == "the host and its control group"
@@ -267,7 +269,7 @@ def test_nothing_stays_when_the_agent_itself_is_killed(tmp_path: Path) -> None:
         from autoglm_fix.agent import memory
         from autoglm_fix.agent.context import Context
         from autoglm_fix.agent.service import ServiceSpec
-        from autoglm_fix.agent.service_python import call
+        from autoglm_fix.agent.service_run.call import call
         memory.install({"autoglm_fix.agent.trial": sys.stdin.read()})
         def heard(event):
             if event["event"] == "pids":

@@ -6,11 +6,11 @@ import glob
 import os
 from dataclasses import replace
 
-from .context import Context
-from .facts.model_files import ModelFile, ModelFiles
-from .model.choice import weight_format
-from .offers import Listing, NothingOffered, Offer, Wanted, checksums
-from .view import Place
+from ..context import Context
+from ..facts.model_files import ModelFile, ModelFiles
+from ..model.choice import weight_format
+from ..view import Place
+from .offer import Listing, NothingOffered, Offer, Wanted, checksums
 
 _SUMS = 1 << 20
 

@@ -1,0 +1,1 @@
+"""What a source offers in place of a model's bad files: folders, servers, hubs."""

@@ -1,0 +1,1 @@
+"""Running code in the service's own Python, as its user, with its surroundings."""
