@@ -42,7 +42,7 @@ class Surroundings:
     describe: Describe
 
 
-@dataclass
+@dataclass(eq=False)
 class HostWalk:
     """A host in a run. Its methods never raise: what goes wrong becomes the host's error."""
 

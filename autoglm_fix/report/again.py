@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ class Again:
                 start = shlex.join(("autoglm-fix", verb, *playbook, *self.options))
                 return start + command[len(offered) :]
         return command
+
+    def completed_in(self, text: str) -> str:
+        """A sentence with each command of ours in it completed."""
+        return re.sub(r"`([^`]+)`", lambda found: f"`{self.completed(found[1])}`", text)
 
     def look(self, hosts: Sequence[str]) -> str:
         """A closer look at one of some hosts, which changes nothing."""

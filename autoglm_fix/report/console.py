@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol, TextIO
 
 from autoglm_fix.engine.events import Event, PlansReady, RunDone, RunStarted
@@ -13,7 +13,7 @@ from .again import Again
 from .flights import Flights
 from .happening import Happening
 from .lines import Line, line
-from .plan import PlanView
+from .plan import PlanView, likeness
 from .summary import Summary
 from .words import Words
 
@@ -74,7 +74,9 @@ class Console:
         self._words = Words(language)
         self._verbosity = verbosity
         self._diff = diff
+        self._live = live
         self._dry_run = False
+        self._planned: dict[str, Hashable] = {}
         self._flights = Flights(self._words, clock)
         self._happening = Happening(self._words, self._flights, clock, verbosity=verbosity, live=live)
         self._summary = Summary(self._words, Again(playbook, options), verbosity=verbosity)
@@ -89,7 +91,7 @@ class Console:
                 self._dry_run = event.dry_run
             if isinstance(event, PlansReady):
                 self._screen.rest()
-                self._screen.show(self._plan(event))
+                self._screen.show([*self._happening.lines(event), *self._plan(event)])
             elif isinstance(event, RunDone):
                 self._screen.rest()
                 self._screen.show([line(), *self._summary.lines(event.result)])
@@ -109,8 +111,13 @@ class Console:
             self._screen.rest()
 
     def _plan(self, event: PlansReady) -> list[Line]:
-        view = PlanView(self._words, whole=self._diff or self._dry_run, verbosity=self._verbosity)
-        return [line(), *view.lines(event.plans, deeper=event.deeper)]
+        # The question counts on a terminal, and the summary of a dry-run: only a log needs it here.
+        total = not (self._live or self._dry_run)
+        view = PlanView(self._words, whole=self._diff or self._dry_run, total=total, verbosity=self._verbosity)
+        new = [plan for plan in event.plans if not event.deeper or self._planned.get(plan.host) != likeness(plan)]
+        self._planned |= {plan.host: likeness(plan) for plan in event.plans}
+        lines = list(view.lines(new, deeper=event.deeper)) if new else []
+        return [line(), *lines] if lines else []
 
 
 def _terminal(stream: TextIO, flights: Flights, width: int | None) -> Screen:

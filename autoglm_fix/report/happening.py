@@ -11,6 +11,7 @@ from autoglm_fix.engine.events import (
     HostDone,
     HostLost,
     LogLine,
+    PlansReady,
     Progress,
     ProofDone,
     RunStarted,
@@ -43,6 +44,7 @@ class Happening:
         self._live = live
         self._hosts = 0
         self._done = 0
+        self._paths = verbosity > 0
         self._seen: set[Hashable] = set()
 
     def lines(self, event: Event) -> Iterator[Line]:
@@ -52,6 +54,9 @@ class Happening:
             code = "report.started-dry-run" if event.dry_run else "report.started"
             said = self._words.say(code, playbook=event.playbook, hosts=self._words.hosts(event.hosts))
             yield line(Span(said, "strong"), Span(f"  [{event.run}]", "faint"))
+        elif isinstance(event, PlansReady):
+            # Changes of several services may share their words: only the path tells them apart.
+            self._paths |= len({step.service for plan in event.plans for step in plan.steps}) > 1
         elif isinstance(event, Progress):
             yield from self._progress(event)
         elif isinstance(event, (Doing, LogLine)):
@@ -70,7 +75,7 @@ class Happening:
     def _result(self, event: ChangeMade | StepDone | ProofDone | HostLost) -> Iterator[Line]:
         words = self._words
         if isinstance(event, ChangeMade):
-            change = words.say("report.change", summary=event.change.summary, target=event.change.target)
+            change = words.change(event.change, path=self._paths)
             if event.change.problem is None:
                 said = Span(words.say("report.now-change", change=change), "good")
             else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .safe import safe
+from .safe import safe, safe_lines
 
 Document = Mapping[str, Any]
 
@@ -50,9 +51,17 @@ def _step(step: Document) -> Iterator[str]:
     for change in step["changes"]:
         yield f"- change: {_text(change['summary'])} at {_code(change['target'])}"
         if change["diff"]:
-            yield from ("  ```diff", *(f"  {safe(line)}" for line in change["diff"].splitlines()), "  ```")
+            yield from _fenced(change["diff"])
     if step["error"]:
         yield f"- error: {_text(step['error']['message'])}"
+
+
+def _fenced(diff: str) -> Iterator[str]:
+    """A diff in a code block whose fence is longer than any that a host's line could end it with."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", diff)), default=0))
+    yield f"  {fence}diff"
+    yield from (f"  {line}" for line in safe_lines(diff))
+    yield f"  {fence}"
 
 
 def _code(text: str) -> str:

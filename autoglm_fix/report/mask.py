@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.engine.events import ChangeMade, Event, Listener
+from autoglm_fix.engine.events import ChangeMade, Doing, Event, Listener, LogLine, Progress
 from autoglm_fix.engine.results import ChangeRecord, Fault, StepResult
 from autoglm_fix.fixes import Declined
 
@@ -32,12 +32,15 @@ _NAMED = frozenset({"hosts", "services"})
 class Masker:
     """Replaces secrets by ``***``: the values it is given, and whatever looks like one.
 
-    The values of ``no_log`` steps are hidden altogether; codes, statuses and that it failed stay.
+    The values of ``no_log`` steps are hidden altogether, and what a host says while it is at one;
+    codes, statuses and that it failed stay. ``no_log`` names such steps beforehand: steps are looked
+    at together, so that one of them hides what hosts say while they look.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), no_log: Iterable[str] = ()) -> None:
         self._secrets = Secrets(secrets)
-        self._no_log: set[str] = set()
+        self._no_log = set(no_log)
+        self._doing: dict[str, Doing] = {}
 
     def text(self, text: str) -> str:
         """The text without its secrets."""
@@ -47,7 +50,19 @@ class Masker:
         """The event with every string of it masked."""
         if isinstance(event, ChangeMade) and event.step in self._no_log:
             event = dataclasses.replace(event, change=_hidden_change(event.change))
+        elif isinstance(event, Doing):
+            self._doing[event.host] = event
+        elif isinstance(event, LogLine) and self._hushed(event.host):
+            event = dataclasses.replace(event, line=HIDDEN)
+        elif isinstance(event, Progress) and self._hushed(event.host):
+            event = dataclasses.replace(event, what=HIDDEN)
         return self._instance(event)
+
+    def _hushed(self, host: str) -> bool:
+        doing = self._doing.get(host)
+        if doing is None or doing.phase == "look":
+            return bool(self._no_log)
+        return doing.what in self._no_log
 
     def _instance(self, value: D) -> D:
         masked_fields = {each.name: self._field(each.name, getattr(value, each.name)) for each in _fields(value)}

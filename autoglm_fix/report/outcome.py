@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from autoglm_fix.diagnostics import Finding
@@ -116,6 +116,15 @@ def planned(host: HostResult) -> list[ChangeRecord]:
     """The changes that wait for a run that is not a dry-run, and could be made."""
     pending = [step for step in steps_of(host) if step.status is StepStatus.PENDING]
     return [change for step in pending for change in step.changes if change.problem is None and not change.made]
+
+
+def waiting(step: StepResult, earlier: Iterable[StepResult]) -> bool:
+    """Whether a step could tell nothing only because of what an earlier one found, and has not mended."""
+    if step.status is not StepStatus.UNKNOWN or step.findings or step.error is None:
+        return False
+    reason = str(step.error.values.get("reason", ""))
+    open_steps = [other for other in earlier if other.status is not StepStatus.FIXED]
+    return any(len(each.subject) > 1 and each.subject in reason for other in open_steps for each in other.findings)
 
 
 def left(step: StepResult) -> tuple[Finding, ...]:

@@ -8,7 +8,7 @@ from autoglm_fix.engine.events import HostPlan
 from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
 
 from .lines import Line, Span, Style, diff_lines, labelled, line
-from .outcome import alike, parts
+from .outcome import alike, parts, waiting
 from .words import Words
 
 _FOLDED = 6
@@ -17,19 +17,21 @@ _SEVERITY: dict[str, Style] = {"error": "bad", "warning": "warn", "info": "faint
 
 
 class PlanView:
-    """The lines of a folded plan. ``whole`` shows every line of every diff."""
+    """The lines of a folded plan. ``whole`` shows every line of every diff, ``total`` counts at the end."""
 
-    def __init__(self, words: Words, *, whole: bool, verbosity: int = 0) -> None:
+    def __init__(self, words: Words, *, whole: bool, total: bool = True, verbosity: int = 0) -> None:
         self._words = words
         self._whole = whole
+        self._total = total
         self._verbosity = verbosity
 
     def lines(self, plans: Sequence[HostPlan], *, deeper: bool = False) -> Iterator[Line]:
-        """All plans, identical ones once, those of the most hosts first."""
+        """All plans, identical ones once, those of the most hosts first; hosts without a step have none."""
+        plans = [plan for plan in plans if plan.steps]
         say = self._words.say
         groups: dict[Hashable, list[HostPlan]] = {}
         for plan in plans:
-            groups.setdefault(_likeness(plan), []).append(plan)
+            groups.setdefault(likeness(plan), []).append(plan)
         if deeper:
             yield line(Span(say("report.plan-deeper"), "strong"))
         idle = []
@@ -39,13 +41,19 @@ class PlanView:
                 idle += hosts
                 continue
             yield line(Span(say("report.plan-for", hosts=self._words.hosts(hosts)), "strong"))
-            for step in group[0].steps:
-                for part in parts(step):
-                    yield from self.step(part)
+            yield from self._steps([part for step in group[0].steps for part in parts(step)])
         if idle:
             yield line(say("report.plan-idle", hosts=self._words.hosts(idle)))
-        if len(idle) < len(plans):
-            yield line(self._total(plans))
+        if self._total and len(idle) < len(plans):
+            yield line(self._count(plans))
+
+    def _steps(self, steps: Sequence[StepResult]) -> Iterator[Line]:
+        waits = [step for number, step in enumerate(steps) if waiting(step, steps[:number])]
+        for step in steps:
+            if step not in waits or self._verbosity:
+                yield from self.step(step)
+        if waits and not self._verbosity:
+            yield line(Span(self._words.waiting(waits), "faint"), indent=2)
 
     def step(self, step: StepResult) -> Iterator[Line]:
         """One step: what was found, what would be done about it, and why not more."""
@@ -56,7 +64,7 @@ class PlanView:
         yield line(Span(step.name, "place"), Span(place, "faint"), indent=2)
         width = max(len(severity) for severity in _SEVERITY)
         if step.provisional is not None:
-            yield line(Span(words.say("report.provisional", step=step.provisional), "warn"), indent=4)
+            yield line(Span(words.say("report.provisional", step=step.provisional), "faint"), indent=4)
         for finding in step.findings:
             if finding.severity != "info" or self._verbosity:
                 severity = words.name("severity", finding.severity)
@@ -65,11 +73,11 @@ class PlanView:
                 yield labelled(severity, width, words.finding(finding), code, indent=4, style=style)
         for number, change in enumerate(step.changes, 1):
             yield from self._change(number, change)
-        for declined in step.declined:
-            yield line(Span(words.say("report.declined", reason=words.declined(declined)), "faint"), indent=4)
-            advice = words.hint(declined)
-            if advice.text:
-                yield line(advice.text, indent=6)
+        # The first reason says what to do: those of fixes further down the list have much the same advice.
+        for number, (reason, advice) in enumerate(words.refusals(step.declined)):
+            yield line(Span(words.say("report.declined", reason=reason), "faint"), indent=4)
+            if advice.lead and not number:
+                yield line(advice.lead, indent=6)
         if step.error is not None:
             status = Span(words.name("step", step.status.value), "bad")
             yield line(status, words.colon, words.fault(step.error), indent=4)
@@ -80,21 +88,24 @@ class PlanView:
         yield labelled(
             f"{number}.",
             2,
-            words.say("report.change", summary=change.summary, target=change.target),
+            change.summary,
             "  ",
             Span(words.name("risk", change.risk), _RISK.get(change.risk, "bad")),
             words.comma,
             Span(words.name("undo", change.undo), undo),
             indent=4,
         )
+        shown, folded = diff_lines(change.diff, 8, None if self._whole else _FOLDED)
+        target = line(Span(change.target, "faint"), indent=8, whole=True)
+        if not any(target.plain.strip() in each.plain for each in shown):
+            yield target
         if change.problem is not None:
             yield line(Span(words.say("report.cannot", problem=change.problem), "bad"), indent=8)
-        shown, folded = diff_lines(change.diff, 8, None if self._whole else _FOLDED)
         yield from shown
         if folded:
             yield line(Span(words.count("report.folded", folded), "faint"), indent=8)
 
-    def _total(self, plans: Sequence[HostPlan]) -> str:
+    def _count(self, plans: Sequence[HostPlan]) -> str:
         words = self._words
         hosts = sum(1 for plan in plans if _changes(plan))
         changes = sum(_changes(plan) for plan in plans)
@@ -118,7 +129,7 @@ def _speaks(step: StepResult, verbosity: int) -> bool:
     return bool(verbosity or loud or step.changes or step.declined or step.error)
 
 
-def _likeness(plan: HostPlan) -> Hashable:
+def likeness(plan: HostPlan) -> Hashable:
     """Plans are one where a yes to one is a yes to all: the same findings, changes and bytes."""
     return tuple(
         (

@@ -7,16 +7,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from autoglm_fix.proof import Check, Proof
 
 from .lines import Line, Span, Style
-from .words import Words, shortened
+from .words import Advice, Words, shortened
 
 _ANSWER = 160
 _TAIL = 10
 _STYLE: dict[str, Style] = {"verified": "good", "failed": "bad", "unproved": "warn", "pending": "warn"}
 _CLAIM: dict[str, Style] = {"pass": "good", "fail": "bad", "unproved": "warn"}
+_NOTHING_TO_SEE = "proof.nothing-to-see"
 
 
-def proof_lines(words: Words, proofs: Sequence[Proof], labelled: Callable[..., Line]) -> Iterator[Line]:
-    """The proof of one service; ``proofs`` are those of hosts that ended alike, their numbers as ranges."""
+def proof_lines(
+    words: Words,
+    proofs: Sequence[Proof],
+    labelled: Callable[..., Line],
+    advised: Callable[[Advice], str] = lambda advice: advice.text,
+) -> Iterator[Line]:
+    """The proof of one service; ``proofs`` are those of hosts that ended alike, their numbers as ranges.
+
+    A reason, and what to do about it (``advised``; empty for nothing), is said once.
+    """
     proof = proofs[0]
     said: list[str | Span] = [Span(words.name("proof", proof.status), _STYLE[proof.status])]
     if proof.text.strip():
@@ -26,27 +35,54 @@ def proof_lines(words: Words, proofs: Sequence[Proof], labelled: Callable[..., L
     if figures:
         yield labelled("", figures)
     reason = words.reason(proof)
+    seen = {""} if reason is None else {"", reason}
+    hints = [words.hint(proof), *(words.hint(check) for check in proof.checks if words.reason(check) == reason)]
     if reason:
         yield labelled("", reason)
-    for check in sorted(proof.checks, key=lambda check: check.status != "pass"):
-        yield labelled("", *_claim(words, check))
+        yield from _advices(hints, seen, labelled, advised)
+    for (_, own), checks in _alike(words, proof).items():
+        yield labelled("", *_claims(words, checks, "" if own in seen else own))
+        seen.add(own)
+        yield from _advices(map(words.hint, checks), seen, labelled, advised)
     if proof.points_to:
         yield labelled("", words.say("report.points-to", diagnostics=words.joined(proof.points_to)))
     for text in proof.tail[-_TAIL:]:
         yield labelled("", Span(f"| {text}", "faint"))
 
 
-def _claim(words: Words, check: Check) -> list[str | Span]:
-    if check.status == "pass" and "allowed_by" in check.evidence:
+def _advices(
+    hints: Iterable[Advice], seen: set[str], labelled: Callable[..., Line], advised: Callable[[Advice], str]
+) -> Iterator[Line]:
+    for text in map(advised, hints):
+        if text not in seen:
+            seen.add(text)
+            yield labelled("", Span(text, "faint"))
+
+
+def _alike(words: Words, proof: Proof) -> dict[tuple[str, str], list[Check]]:
+    """Claims of the same status and reason, those that passed first. That there was nothing to see is no reason."""
+    groups: dict[tuple[str, str], list[Check]] = {}
+    for check in sorted(proof.checks, key=lambda check: check.status != "pass"):
+        reason = words.reason(check)
+        own = "" if reason is None or _nothing_else(check, proof) else reason
         # Never let a CPU's answer read like a GPU's.
-        return [Span(words.say("report.claim-allowed", **check.evidence), "warn")]
-    name = words.name("claim", check.name)
-    said: list[str | Span] = [name, words.colon, Span(words.name("check", check.status), _CLAIM[check.status])]
-    reason = words.reason(check)
-    if reason:
-        said += [words.colon, reason]
-    text = words.hint(check).text
-    return said if not text else [*said, " ", Span(text, "faint")]
+        status = check.name if "allowed_by" in check.evidence else check.status
+        groups.setdefault((status, own), []).append(check)
+    return groups
+
+
+def _nothing_else(check: Check, proof: Proof) -> bool:
+    codes = {proof.code, *(each.code for each in proof.checks)}
+    return check.code == _NOTHING_TO_SEE and not codes <= {None, _NOTHING_TO_SEE}
+
+
+def _claims(words: Words, checks: Sequence[Check], reason: str) -> list[str | Span]:
+    status, evidence = checks[0].status, checks[0].evidence
+    if status == "pass" and "allowed_by" in evidence:
+        return [Span(words.say("report.claim-allowed", **evidence), "warn")]
+    names = words.joined(words.name("claim", check.name) for check in checks)
+    said: list[str | Span] = [names, words.colon, Span(words.name("check", status), _CLAIM[status])]
+    return [*said, words.colon, reason] if reason else said
 
 
 def _figures(words: Words, proofs: Sequence[Proof]) -> str:

@@ -1,20 +1,20 @@
-"""One service of hosts that ended alike: cause, fix, proof, what is left, and the command for it."""
+"""One service of hosts that ended alike: cause, fix, proof, what is left, and the commands for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from autoglm_fix.engine.results import ChangeRecord, Fault, HostStatus, StepResult, StepStatus
-from autoglm_fix.proof import Check, Proof
+from autoglm_fix.proof import Proof
 
 from .again import Again
 from .lines import Line, Span, Style, cells, labelled, line
-from .outcome import BAD, Outcome, left, steps_of
+from .outcome import BAD, Outcome, left, steps_of, waiting
 from .proof_view import proof_lines
 from .safe import safe_lines
 from .words import Advice, Words
 
-_LABELS = ("cause", "fix", "plan", "proof", "left", "why", "note", "next")
+_LABELS = ("cause", "fix", "plan", "proof", "left", "why", "note")
 _SHOWN = 5
 _TAIL = 10
 _ACTED = (StepStatus.FIXED, StepStatus.PENDING, StepStatus.FAILED, StepStatus.AMBIGUOUS)
@@ -33,6 +33,7 @@ class ServiceView:
         self._width = max(map(cells, self._labels.values()))
         self._last = ""
         self._said: set[str] = set()
+        self._offered = frozenset(self._asked())
 
     def host(self) -> Iterator[Line]:
         """What concerns the host as a whole: why it was lost, steps of no service, what was taken back."""
@@ -43,35 +44,57 @@ class ServiceView:
             yield self._line("note", self._words.name("rollback", host.rollback.status))
         if not host.services:
             yield from self._steps(list(steps_of(host)), cause=None)
-            yield from self._left([step for step in steps_of(host) if step.status in BAD])
-        if host.error is not None:
-            yield from self._next(self._words.hint(host.error).command)
-        elif host.status in (HostStatus.INTERRUPTED, HostStatus.UNTOUCHED):
-            yield from self._next(self._again.run())
+            yield from self._left(list(steps_of(host)))
 
     def service(self, name: str) -> Iterator[Line]:
         """Everything about one service."""
         host = self._group.first
-        yield from self._steps(list(steps_of(host, name)), host.services[name].cause)
+        steps = list(steps_of(host, name))
+        # What is left of a step is to be done first, and the proof then asked again.
+        advised = (lambda advice: "") if self._unsolved(steps)[0] else self._advised
+        yield from self._steps(steps, host.services[name].cause)
         for index, (_, proof) in enumerate(host.proof):
             if proof.service == name:
                 alike = [each.proof[index][1] for each in self._group.results]
-                yield from proof_lines(self._words, alike, self._line)
-        bad = [step for step in steps_of(host, name) if step.status in BAD]
-        yield from self._left(bad)
-        if not bad:
-            yield from self._after([proof for _, proof in host.proof if proof.service == name])
+                yield from proof_lines(self._words, alike, self._line, advised)
+        yield from self._left(steps)
         if self._verbosity:
             yield from self._rest(steps_of(host, name))
 
-    def _after(self, proofs: Sequence[Proof]) -> Iterator[Line]:
-        """The command for a proof that did not come off though no step is left over."""
-        if not any(proof.status in ("failed", "unproved") for proof in proofs):
-            return
-        said: list[Proof | Check] = []
-        for proof in proofs:
-            said += [proof, *proof.checks]
-        yield from self._next(next(filter(None, (self._words.hint(each).command for each in said)), None))
+    def commands(self) -> list[str]:
+        """What to type next about these hosts, each once, with the options of this run; none where all is well."""
+        host, again = self._group.first, self._again
+        offered = [again.completed(self._whole(command)) for command in self._asked()]
+        if host.error is not None:
+            return offered or [again.look(self._group.hosts)]
+        if host.status in (HostStatus.INTERRUPTED, HostStatus.UNTOUCHED):
+            return [again.run()]
+        if not offered and any(step.status in BAD for step in steps_of(host)):
+            return [again.look(self._group.hosts)]
+        return offered or ([again.look(self._group.hosts)] if any(map(_doubtful, self._proofs())) else [])
+
+    def _asked(self) -> list[str]:
+        """The commands as their sentences have them."""
+        host, words = self._group.first, self._words
+        advices: list[Advice] = []
+        if host.error is not None:
+            advices.append(words.hint(host.error))
+        for name in host.services or (None,):
+            bad, _ = self._unsolved(list(steps_of(host, name)))
+            for step in bad:
+                advices += [each for each in self._advices(step) if each.command][:1]
+            if not bad:
+                proofs = [proof for proof in self._proofs(name) if _doubtful(proof)]
+                hints = [words.hint(each) for proof in proofs for each in (proof, *proof.checks)]
+                advices += [hint for hint in hints if hint.command][:1]
+        return list(dict.fromkeys(advice.command for advice in advices if advice.command))
+
+    def _whole(self, command: str) -> str:
+        # An advice may name an option alone (`--allow kill`): it does not know the playbook.
+        return f"{self._again.run()} {command}" if command.startswith("-") else command
+
+    def _proofs(self, service: str | None = None) -> list[Proof]:
+        return [proof for _, proof in self._group.first.proof if service in (None, proof.service)]
 
     def _steps(self, steps: Sequence[StepResult], cause: str | None) -> Iterator[Line]:
         words = self._words
@@ -86,8 +109,10 @@ class ServiceView:
             self._said.add(text)
             yield self._line("cause", text, Span(f" ({code})", "faint"))
         yield from self._more("cause", len(texts))
-        changes = [self._change(change) for step in steps for change in step.changes]
-        changes = list(dict.fromkeys(changes))
+        every = [change for step in steps for change in step.changes]
+        targets = {(change.summary, change.target) for change in every}
+        words_of = [summary for summary, _ in targets]
+        changes = list(dict.fromkeys(self._change(each, words_of.count(each.summary) > 1) for each in every))
         for label, change in changes[: None if self._verbosity else _SHOWN]:
             yield self._line(label, change)
         yield from self._more("fix", len(changes))
@@ -96,9 +121,9 @@ class ServiceView:
                 if finding.severity == "warning" and step.status not in BAD:
                     yield self._line("note", words.finding(finding), Span(f" ({finding.code})", "faint"))
 
-    def _change(self, change: ChangeRecord) -> tuple[str, Span]:
+    def _change(self, change: ChangeRecord, path: bool) -> tuple[str, Span]:
         words = self._words
-        said = words.say("report.change", summary=change.summary, target=change.target)
+        said = words.change(change, path=path or self._verbosity > 0)
         if change.problem is not None:
             return "fix", Span(words.say("report.change-problem", change=said, problem=change.problem), "bad")
         if self._dry_run:
@@ -107,15 +132,19 @@ class ServiceView:
         return "fix", Span(words.say(code, change=said))
 
     def _left(self, steps: Sequence[StepResult]) -> Iterator[Line]:
-        commands = []
-        for step in steps:
-            yield from self._unsolved(step)
-            commands.append(self._command(step))
-        # One command for a step; the same one is not offered twice in a row.
-        for command in dict.fromkeys(commands):
-            yield from self._next(command)
+        unsolved, waits = self._unsolved(steps)
+        for step in unsolved:
+            yield from self._about(step)
+        if waits:
+            yield self._line("left", Span(self._words.waiting(waits), "faint"))
 
-    def _unsolved(self, step: StepResult) -> Iterator[Line]:
+    def _unsolved(self, steps: Sequence[StepResult]) -> tuple[list[StepResult], list[StepResult]]:
+        """The steps that something is left of, and those that only wait for one of them."""
+        bad = [step for step in steps if step.status in BAD]
+        waits = [step for number, step in enumerate(steps) if waiting(step, steps[:number])]
+        return [step for step in bad if step not in waits], waits
+
+    def _about(self, step: StepResult) -> Iterator[Line]:
         words = self._words
         status = words.name("step", step.status.value)
         ignored = words.say("report.ignored") if step.ignored else ""
@@ -126,14 +155,14 @@ class ServiceView:
         for text, code in said[: None if self._verbosity else _SHOWN]:
             yield self._line("", text, Span(f" ({code})", "faint"))
         yield from self._more("", len(said))
-        for reason in dict.fromkeys(words.declined(each) for each in step.declined):
+        for reason, _ in words.refusals(step.declined):
             yield self._line("why", reason)
         if step.error is not None:
             yield from self._fault(step.error)
         elif step.status is StepStatus.UNFIXED and not step.declined and not step.changes:
             yield self._line("why", words.say("report.no-fix"))
-        for advice in self._distinct(self._advices(step)):
-            yield self._line("", advice.text)
+        for text in dict.fromkeys(map(self._advised, self._advices(step))):
+            yield self._line("", text)
 
     def _fault(self, fault: Fault) -> Iterator[Line]:
         yield self._line("why", Span(self._words.fault(fault), "bad"))
@@ -142,31 +171,24 @@ class ServiceView:
             yield line(Span(f"| {text}", "faint"), indent=2 + self._width + 2, whole=True)
 
     def _advices(self, step: StepResult) -> list[Advice]:
+        """What to do about a step: advice without a command, and the first with one.
+
+        An error knows best; then a fix that declined, for what it was to mend has been tried.
+        """
         words = self._words
-        found = [words.advice(finding) for finding in left(step)] + [words.hint(each) for each in step.declined]
-        return found if step.error is None else [words.hint(step.error), *found]
+        error = [] if step.error is None else [words.hint(step.error)]
+        declined = [advice for _, advice in words.refusals(step.declined)]
+        found = [words.advice(finding) for finding in left(step)]
+        every = [[advice for advice in each if advice.text] for each in (error, declined, found)]
+        if self._verbosity:
+            return [advice for each in every for advice in each]
+        best = next(filter(None, every), [])
+        first = next((advice for advice in best if advice.command), None)
+        return [advice for advice in best if advice.command is None or advice is first]
 
-    def _distinct(self, advices: Iterable[Advice]) -> list[Advice]:
-        """One advice for each command, and for each text without one."""
-        first: dict[str, Advice] = {}
-        for advice in advices:
-            if advice.text:
-                first.setdefault(advice.command or advice.text, advice)
-        return list(first.values())
-
-    def _command(self, step: StepResult) -> str | None:
-        return next((advice.command for advice in self._advices(step) if advice.command), None)
-
-    def _next(self, command: str | None) -> Iterator[Line]:
-        if command is None:
-            command = self._again.look(self._group.hosts)
-        elif command.startswith("-"):
-            # An advice may name an option alone (`--allow kill`): it does not know the playbook.
-            command = f"{self._again.run()} {command}"
-        command = self._again.completed(command)
-        label = "" if self._last == "next" else self._labels["next"]
-        self._last = "next"
-        yield labelled(label, self._width, Span(command, "strong"), indent=2, whole=True)
+    def _advised(self, advice: Advice) -> str:
+        """The sentence of an advice; a command at its end is left to the last lines where it stands there."""
+        return self._again.completed_in(advice.lead if advice.command in self._offered else advice.text)
 
     def _rest(self, steps: Iterable[StepResult]) -> Iterator[Line]:
         for step in steps:
@@ -184,6 +206,10 @@ class ServiceView:
         shown = "" if label == self._last else self._labels.get(label, "")
         self._last = label or self._last
         return labelled(shown, self._width, *parts, indent=2)
+
+
+def _doubtful(proof: Proof) -> bool:
+    return proof.status in ("failed", "unproved")
 
 
 def _style(step: StepResult) -> Style:

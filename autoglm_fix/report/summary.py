@@ -65,7 +65,7 @@ class Summary:
         if self._verbosity and len(group.hosts) == 1:
             head.append(Span(f" ({duration(group.first.duration_s)})", "faint"))
         yield line(*head)
-        view = ServiceView(words, self._again, group, dry_run=result.dry_run, verbosity=self._verbosity)
+        view = self._view(group, result)
         yield from view.host()
         for name in group.first.services:
             if len(group.first.services) > 1 or self._verbosity:
@@ -76,7 +76,7 @@ class Summary:
             yield line(Span(words.say("report.differ", host=group.hosts[0]), "faint"), indent=2)
 
     def after(self, result: RunResult) -> Iterator[Line]:
-        """The command that makes the changes, or takes them back."""
+        """The commands that make the changes, or take them back, and last what to do about what is left."""
         words = self._words
         if any(map(planned, result.hosts.values())) and not any(map(made, result.hosts.values())):
             yield line(words.say("report.next-run"))
@@ -85,6 +85,18 @@ class Summary:
         if not result.dry_run and any(made(host) for host in kept):
             yield line(words.say("report.next-undo"))
             yield line(Span(self._again.undo(result.run), "strong"), indent=2, whole=True)
+        groups = outcomes(result)
+        asked: dict[tuple[str, ...], list[str]] = {}
+        for group in groups:
+            asked.setdefault(tuple(self._view(group, result).commands()), []).extend(group.hosts)
+        for commands, hosts in asked.items():
+            if commands:
+                alone = len(groups) == 1
+                yield line(words.say("report.next") if alone else words.say("report.next-on", hosts=words.hosts(hosts)))
+                yield from (line(Span(each, "strong"), indent=2, whole=True) for each in commands)
+
+    def _view(self, group: Outcome, result: RunResult) -> ServiceView:
+        return ServiceView(self._words, self._again, group, dry_run=result.dry_run, verbosity=self._verbosity)
 
 
 def headline(result: RunResult, words: Words) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.engine.results import Fault
+from autoglm_fix.engine.results import ChangeRecord, Fault, StepResult
 from autoglm_fix.fixes import Declined
 from autoglm_fix.locale import Catalogue, size
 from autoglm_fix.proof import Check, Proof
@@ -21,6 +21,7 @@ from .secrets import HIDDEN
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _PIECES = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}|([^{_OPEN}]+)")
 _COMMAND = re.compile(r"`([^`]+)`")
+_AT_THE_END = re.compile(r"\s*([:：])\s*`[^`]+`[.。]?\Z")
 _ROOM = 72
 
 
@@ -30,6 +31,11 @@ class Advice:
 
     text: str = ""
     command: str | None = None
+
+    @property
+    def lead(self) -> str:
+        """The sentence without the command that it ends with, for where that stands on a line of its own."""
+        return _AT_THE_END.sub(lambda end: "。" if end[1] == "：" else ".", self.text)
 
 
 class Words:
@@ -65,6 +71,17 @@ class Words:
         """Why a fix has nothing to offer."""
         return self._summary(declined.code, declined.values)
 
+    def refusals(self, declined: Iterable[Declined]) -> list[tuple[str, Advice]]:
+        """Each distinct reason why fixes had nothing to offer, with what to do about it."""
+        first: dict[str, Advice] = {}
+        for each in declined:
+            first.setdefault(self.declined(each), self.hint(each))
+        return list(first.items())
+
+    def waiting(self, steps: Iterable[StepResult]) -> str:
+        """That steps can tell nothing before an earlier one is done."""
+        return self.say("report.waiting", steps=self.joined(self.say("report.quoted", text=s.name) for s in steps))
+
     def fault(self, fault: Fault) -> str:
         """What went wrong, in one sentence."""
         return self._summary(fault.code, fault.values)
@@ -73,6 +90,13 @@ class Words:
         """Why a claim or a proof did not pass; None where it did."""
         values = judged.evidence if isinstance(judged, Check) else judged.values
         return None if judged.code is None else self._summary(judged.code, values)
+
+    def change(self, change: ChangeRecord, *, path: bool = False) -> str:
+        """What a change does. Its path only where asked for, or where the summary does not name the file."""
+        name = re.escape(change.target.rstrip("/").rpartition("/")[2])
+        if not path and name and re.search(rf"(?<![\w.-]){name}(?![\w-])", change.summary):
+            return change.summary
+        return self.say("report.change", summary=change.summary, target=change.target)
 
     def hint(self, said: Fault | Declined | Check | Proof) -> Advice:
         """What to do about an error, a refusal or a claim."""
