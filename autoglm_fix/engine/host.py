@@ -196,6 +196,9 @@ class HostWalk:
                 walk.look()
         self._changing = True
         for walk in self.current:
+            if any(other.changed for other in self.current):
+                # Services of a host share folders: what one needed may have cured the next.
+                walk.refresh()
             walk.apply()
         self._changing = False
         if self.around.stop.is_set():

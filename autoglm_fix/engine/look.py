@@ -200,9 +200,9 @@ def _advance(
 
 def _waits_for(look: Look, earlier: Sequence[Look]) -> str | None:
     """The first earlier step with a pending change that this one's facts rest on."""
-    for other in earlier:
-        for change in other.changes:
-            below = change.path.rstrip("/") + "/"
-            if any(path == change.path or path.startswith(below) for path in look.reads):
-                return other.step.name
-    return None
+    return next((each.step.name for each in earlier if rests_on(look, [one.path for one in each.changes])), None)
+
+
+def rests_on(look: Look, changed: Iterable[str]) -> bool:
+    """Whether one of the changed paths is, or holds, something that this look's facts were read from."""
+    return any(path == each or path.startswith(each.rstrip("/") + "/") for path in look.reads for each in changed)

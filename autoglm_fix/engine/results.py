@@ -67,7 +67,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class ChangeRecord:
-    """One change as reports show it. ``problem`` is why it could not be made, or was not."""
+    """One change as reports show it. ``problem`` is why it could not be made, or was not.
+
+    ``code`` and ``values`` are its sentence's; ``summary`` is that sentence in English.
+    """
 
     kind: str
     target: str
@@ -77,6 +80,8 @@ class ChangeRecord:
     diff: str
     problem: str | None = None
     made: bool = False
+    code: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from autoglm_fix.agent.changes import Change, to_wire
+from autoglm_fix.agent.changes import Change
+from autoglm_fix.fixes import Declined
+from autoglm_fix.locale import Catalogue
 
 from .bound import BoundStep
 from .look import Look, key
 from .results import ChangeRecord, Fault, StepResult, StepStatus, worst_step
+
+_ENGLISH = Catalogue("en")
 
 
 @dataclass
@@ -38,8 +42,17 @@ def fresh(step: BoundStep, look: Look, spent_s: float = 0.0) -> Slot:
 
 def record_of(change: Change, *, diff: str, problem: str | None) -> ChangeRecord:
     """A change as reports show it."""
-    summary = str(to_wire(change).get("summary", ""))
-    return ChangeRecord(change.kind, change.path, change.risk, change.undo, summary, diff, problem)
+    return ChangeRecord(
+        kind=change.kind,
+        target=change.path,
+        risk=change.risk,
+        undo=change.undo,
+        summary=_ENGLISH.part(change.says, "summary", change.values) if change.says else change.kind,
+        diff=diff,
+        problem=problem,
+        code=change.says,
+        values=change.values,
+    )
 
 
 def makeable(slot: Slot) -> list[Change]:
@@ -62,6 +75,29 @@ def look_again(slot: Slot, look: Look, was_provisional: bool) -> None:
         known = {(record.kind, record.target) for record in slot.records}
         new = [change for change in look.changes if (change.kind, change.path) not in known]
         slot.records += [record_of(change, diff="", problem=None) for change in new]
+
+
+def start_over(slot: Slot, look: Look) -> None:
+    """Take a look on which nothing has been done yet for the first one. What was shown stays the most that is made."""
+    if slot.outcome is None:
+        planned = {(change.kind, change.path) for change in look.changes}
+        slot.first = slot.now = look
+        slot.records = [record for record in slot.records if (record.kind, record.target) in planned]
+
+
+def may_differ(slot: Slot) -> bool:
+    """Whether a later step's change could bring a fault to light here, or tell what could not be told."""
+    return slot.outcome is StepStatus.FIXED or (slot.outcome is None and not slot.now.plan)
+
+
+def reconsider(slot: Slot, look: Look) -> None:
+    """Take a look after a later step's change. What it finds now was shown to nobody, and is left to the next run."""
+    hidden = Declined("run.hidden-until-now", {})
+    look = replace(look, plan=tuple(replace(each, changes=(), declined=(hidden,)) for each in look.plan))
+    if slot.outcome is None:
+        slot.first = slot.now = look
+    elif look.plan:
+        slot.now, slot.outcome = look, StepStatus.UNFIXED
 
 
 def judge_step(slot: Slot, after: Look, whole: bool) -> None:

@@ -14,11 +14,23 @@ from autoglm_fix.proof import Proof, beside_the_endpoint, judge
 
 from .bound import BoundStep
 from .events import ChangeMade, Doing, Listener, ProofDone, StepDone
-from .look import look_at_all
+from .look import look_at_all, rests_on
 from .results import Fault, StepResult, StepStatus
 from .script import Ask, Script, ScriptStep
 from .session import Session
-from .slot import Slot, fresh, judge_step, look_again, makeable, merged, record_of, slot_result
+from .slot import (
+    Slot,
+    fresh,
+    judge_step,
+    look_again,
+    makeable,
+    may_differ,
+    merged,
+    reconsider,
+    record_of,
+    slot_result,
+    start_over,
+)
 
 Describe = Callable[[StepResult], Mapping[str, Any]]
 
@@ -151,6 +163,7 @@ class ServiceWalk:
             later = [s for s in slots[position + 1 :] if s.now.provisional or s.now.changes]
             looks = look_at_all([slot.step, *(s.step for s in later)], self._facts)
             judge_step(slot, looks[0], whole)
+            self._look_back(slots[:position], changes)
             for other, look in zip(later, looks[1:], strict=True):
                 was_provisional = other.now.provisional is not None
                 look_again(other, look, was_provisional)
@@ -158,6 +171,20 @@ class ServiceWalk:
             self._emit(StepDone(self._session.host, slot_result(slot, self.script.service.name)))
             if slot.outcome is StepStatus.FAILED and not slot.step.ignore_errors:
                 return
+
+    def refresh(self) -> None:
+        """Look again before anything is made: the host was changed since the plan was shown."""
+        self._facts.forget()
+        slots = self._every_slot()
+        for slot, look in zip(slots, look_at_all([slot.step for slot in slots], self._facts), strict=True):
+            start_over(slot, look)
+
+    def _look_back(self, earlier: Sequence[Slot], changes: Sequence[Change]) -> None:
+        """Look again at steps that were well, or could not tell, and rest on what was changed after them."""
+        paths = [change.path for change in changes]
+        touched = [slot for slot in earlier if may_differ(slot) and rests_on(slot.now, paths)]
+        for slot, look in zip(touched, look_at_all([slot.step for slot in touched], self._facts), strict=True):
+            reconsider(slot, look)
 
     def _make(self, slot: Slot, changes: Sequence[Change]) -> bool:
         """Whether every change was made. What was not is in the slot's error."""

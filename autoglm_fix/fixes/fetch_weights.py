@@ -241,13 +241,13 @@ def _fetch(need: _Need, host: str, offer: Offer, source: Source, rate: int) -> F
     size = offer.size if offer.size is not None else need.size
     digest = offer.sha256 or need.sha256
     if digest or offer.git_oid:
-        check = "checked by digest"
+        check = "fetch_weights.fetch-by-digest"
     elif weight_format(need.name):
-        check = "no digest known, checked by header and size"
+        check = "fetch_weights.fetch-by-header"
     elif size is not None:
-        check = "no digest known, checked by size"
+        check = "fetch_weights.fetch-by-size"
     else:
-        check = "not verifiable: the source gives neither size nor digest"
+        check = "fetch_weights.fetch-unverified"
     return FetchFile(
         path=host,
         source=offer.locator,
@@ -257,7 +257,8 @@ def _fetch(need: _Need, host: str, offer: Offer, source: Source, rate: int) -> F
         etag=offer.etag,
         auth=source.auth,
         limit=rate,
-        summary=f"fetch {need.name} ({check})",
+        says=check,
+        values={"file": need.name},
     )
 
 

@@ -80,7 +80,7 @@ def generation_config(
     if (finding.code, finding.subject) in left:
         yield _declined(finding)
         return
-    yield rewritten(file, text, f"correct {file.name}")
+    yield rewritten(file, text, "generation_config.correct")
 
 
 def _of(settings: GenerationSettings, vocabulary: Vocabulary, file: TextFile, severity: str) -> list[Finding]:

@@ -13,4 +13,4 @@ def main_reference(snapshot: str) -> WriteFile:
     name = os.path.basename(snapshot)
     path = os.path.join(os.path.dirname(os.path.dirname(snapshot)), "refs", "main")
     after = hashlib.sha256(name.encode()).hexdigest()
-    return WriteFile(path, [(0, 0, name)], None, after, "say in the hub's cache which snapshot is main")
+    return WriteFile(path, [(0, 0, name)], None, after, "remap_path.main-reference")

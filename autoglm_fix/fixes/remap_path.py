@@ -35,7 +35,7 @@ def remap_path(
     elif isinstance(finding, FolderDangling) and finding.link != finding.host:
         yield _above(finding, finding.host, chosen)
     else:
-        yield Link(finding.host, chosen.path, _summary(chosen, candidates))
+        yield Link(finding.host, chosen.path, *_says(chosen, candidates))
         if isinstance(finding, NotDownloaded) and model.source == "hub" and model.revision is None:
             yield main_reference(finding.host)
 
@@ -100,12 +100,14 @@ def _above(finding: FolderDangling, host: str, chosen: Candidate) -> Change | De
     below = host[len(finding.link) :]
     if host.startswith(finding.link + "/") and chosen.path.endswith(below) and chosen.path != below:
         to = chosen.path[: -len(below)]
-        return Link(finding.link, to, "point the link at the folder that holds the model")
+        return Link(finding.link, to, "remap_path.link-above-model")
     return Declined("remap_path.link-above", {"link": finding.link, "path": chosen.path})
 
 
-def _summary(chosen: Candidate, candidates: Candidates) -> str:
+def _says(chosen: Candidate, candidates: Candidates) -> tuple[str, dict[str, str]]:
+    """The code and values of what the link does."""
     copies = sum(each.identity == chosen.identity for each in candidates.found)
     problem = _problem(chosen)
-    more = f" (one of {copies} identical copies)" if copies > 1 else f" (not whole yet: {problem})" if problem else ""
-    return f"link the model folder to where it is{more}"
+    if copies > 1:
+        return "remap_path.link-one-of", {"copies": str(copies)}
+    return ("remap_path.link-not-whole", {"problem": problem}) if problem else ("remap_path.link", {})

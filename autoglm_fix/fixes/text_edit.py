@@ -9,7 +9,7 @@ from autoglm_fix.agent.facts.text_file import TextFile
 from autoglm_fix.json_text.edit import splices
 
 
-def rewritten(file: TextFile, text: str, summary: str) -> WriteFile:
-    """The change that gives a file this text, or makes it where there is none."""
+def rewritten(file: TextFile, text: str, says: str) -> WriteFile:
+    """The change that gives a file this text, or makes it where there is none. ``says`` is its sentence's code."""
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    return WriteFile(file.host, splices(file.text, text), file.sha256, digest, summary)
+    return WriteFile(file.host, splices(file.text, text), file.sha256, digest, says, {"file": file.name})

@@ -78,7 +78,7 @@ def tokenizer(
     text = file.text
     for each in together:
         text = _edited(text, each, tokenizer, texts) or text
-    yield rewritten(file, text, f"correct {file.name}" if file.state == "ok" else f"write {file.name}")
+    yield rewritten(file, text, "tokenizer.correct" if file.state == "ok" else "tokenizer.write")
 
 
 def _target(finding: Finding, settings: GenerationSettings, texts: TokenizerTexts) -> TextFile | None:

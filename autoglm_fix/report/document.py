@@ -74,7 +74,7 @@ def step_document(step: StepResult, words: Words) -> dict[str, Any]:
         "status": step.status.value,
         "provisional": step.provisional,
         "findings": [finding_document(finding, words) for finding in step.findings],
-        "changes": [_change(change) for change in step.changes],
+        "changes": [change_document(change) for change in step.changes],
         "items": [step_document(item, words) for item in step.items],
         "error": _error(step, words),
         "duration_s": _seconds(step.duration_s),
@@ -137,7 +137,8 @@ def plain(value: Any) -> Any:
     return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
 
 
-def _change(change: ChangeRecord) -> dict[str, Any]:
+def change_document(change: ChangeRecord) -> dict[str, Any]:
+    """One change of a document."""
     return {
         "kind": change.kind,
         "target": change.target,

@@ -23,9 +23,8 @@ from autoglm_fix.engine.events import (
     RunStarted,
     StepDone,
 )
-from autoglm_fix.engine.results import ChangeRecord
 
-from .document import SCHEMA, host_document, proof_document, result_document, step_document
+from .document import SCHEMA, change_document, host_document, proof_document, result_document, step_document
 from .safe import json_text
 from .schema import definitions
 from .words import Words
@@ -76,7 +75,7 @@ class JsonLines:
         if isinstance(event, PlansReady):
             return {"deeper": event.deeper, "plans": [self._plan(plan) for plan in event.plans]}
         if isinstance(event, ChangeMade):
-            return {"host": event.host, "step": event.step, "change": _change(event.change)}
+            return {"host": event.host, "step": event.step, "change": change_document(event.change)}
         if isinstance(event, StepDone):
             return {"host": event.host, "step": step_document(event.step, words)}
         if isinstance(event, ProofDone):
@@ -92,16 +91,10 @@ class JsonLines:
         return {"host": plan.host, "steps": [step_document(step, self._words) for step in plan.steps]}
 
 
-def _change(change: ChangeRecord) -> dict[str, Any]:
-    return dict(vars(change))
-
-
 def event_schema() -> dict[str, Any]:
     """The JSON Schema of one line."""
     step, proof = {"$ref": "#/$defs/step"}, {"$ref": "#/$defs/proof"}
     texts = {"type": "array", "items": _TEXT}
-    change = {**_keys("kind", "target", "risk", "undo", "summary", "diff"), "made": {"type": "boolean"}}
-    change["problem"] = {"type": ["string", "null"]}
     plan = _closed({"host": _TEXT, "steps": {"type": "array", "items": step}})
     shapes: dict[type[Event], dict[str, Any]] = {
         RunStarted: {**_keys("run", "playbook"), "hosts": texts, "dry_run": {"type": "boolean"}},
@@ -110,7 +103,7 @@ def event_schema() -> dict[str, Any]:
         Progress: {**_keys("host", "what", "unit"), "done": _COUNT, "total": _COUNT},
         LogLine: _keys("host", "line"),
         PlansReady: {"deeper": {"type": "boolean"}, "plans": {"type": "array", "items": plan}},
-        ChangeMade: {**_keys("host", "step"), "change": _closed(change)},
+        ChangeMade: {**_keys("host", "step"), "change": {"$ref": "#/$defs/change"}},
         StepDone: {**_keys("host"), "step": step},
         ProofDone: {**_keys("host"), "proof": proof},
         HostLost: {**_keys("host"), "error": {"$ref": "#/$defs/error"}},

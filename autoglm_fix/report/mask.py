@@ -138,4 +138,5 @@ def _hidden_finding(finding: Finding) -> Finding:
 
 def _hidden_change(change: ChangeRecord) -> ChangeRecord:
     problem = None if change.problem is None else HIDDEN
-    return dataclasses.replace(change, target=HIDDEN, summary=HIDDEN, diff="", problem=problem)
+    values = dict.fromkeys(change.values, HIDDEN)
+    return dataclasses.replace(change, target=HIDDEN, summary=HIDDEN, diff="", problem=problem, values=values)

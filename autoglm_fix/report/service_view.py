@@ -40,6 +40,9 @@ class ServiceView:
         host = self._group.first
         if host.error is not None:
             yield from self._fault(host.error)
+            advice = self._advised(self._words.hint(host.error))
+            if advice:
+                yield self._line("", advice)
         if host.rollback is not None:
             yield self._line("note", self._words.name("rollback", host.rollback.status))
         if not host.services:
@@ -85,7 +88,7 @@ class ServiceView:
                 advices += [each for each in self._advices(step) if each.command][:1]
             if not bad:
                 proofs = [proof for proof in self._proofs(name) if _doubtful(proof)]
-                hints = [words.hint(each) for proof in proofs for each in (proof, *proof.checks)]
+                hints = [hint for proof in proofs for hint in (words.hint(proof), *map(words.hint, proof.checks))]
                 advices += [hint for hint in hints if hint.command][:1]
         return list(dict.fromkeys(advice.command for advice in advices if advice.command))
 

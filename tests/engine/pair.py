@@ -62,7 +62,7 @@ def mend(finding: Word, file: TextFile) -> Iterator[Change | Declined]:
     new = b"good" if finding.word == "bad" else b"worse!!"
     after = content[:at] + new + content[at + len(finding.word) :]
     digests = hashlib.sha256(content).hexdigest(), hashlib.sha256(after).hexdigest()
-    yield WriteFile(file.host, [(at, at + len(finding.word), new.decode())], *digests, "replace the word")
+    yield WriteFile(file.host, [(at, at + len(finding.word), new.decode())], *digests)
 
 
 def relink(finding: Absent, file: TextFile, *, to: str = "") -> Iterator[Change | Declined]:
@@ -70,7 +70,7 @@ def relink(finding: Absent, file: TextFile, *, to: str = "") -> Iterator[Change 
     if not to:
         yield Declined("relink.nowhere", {})
         return
-    yield Link(file.path, to, "link it")
+    yield Link(file.path, to)
 
 
 def crash(finding: Word) -> Iterator[Change | Declined]:

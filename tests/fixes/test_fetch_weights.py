@@ -111,7 +111,7 @@ ONE_FILE = [
 def test_one_bad_file_is_one_fetch(kind: type[Finding]) -> None:
     change = only(fetch_weights(bad(kind), model(), source(offer(sha256=A), offer("config.json"))))
     assert change == FetchFile(
-        f"{HERE}/{SHARD}", f"/mirror/{SHARD}", 1000, A, summary=f"fetch {SHARD} (checked by digest)"
+        f"{HERE}/{SHARD}", f"/mirror/{SHARD}", 1000, A, says="fetch_weights.fetch-by-digest", values={"file": SHARD}
     )
 
 
@@ -124,10 +124,10 @@ def test_the_bytes_behind_a_link_are_replaced_not_the_link() -> None:
 
 
 CHECKS = [
-    ({"sha256": A}, "checked by digest"),
-    ({"git_oid": "1" * 40}, "checked by digest"),
-    ({}, "no digest known, checked by header and size"),
-    ({"size": None}, "no digest known, checked by header and size"),
+    ({"sha256": A}, "fetch-by-digest"),
+    ({"git_oid": "1" * 40}, "fetch-by-digest"),
+    ({}, "fetch-by-header"),
+    ({"size": None}, "fetch-by-header"),
 ]
 
 
@@ -135,21 +135,21 @@ CHECKS = [
 def test_how_a_weight_file_is_checked_is_said(known: dict[str, Any], says: str) -> None:
     change = only(fetch_weights(bad(weights.ShardMissing), model(), source(offer(**known))))
     assert isinstance(change, FetchFile)
-    assert change.summary == f"fetch {SHARD} ({says})"
+    assert (change.says, change.values) == (f"fetch_weights.{says}", {"file": SHARD})
 
 
 @pytest.mark.parametrize(
     ("size", "says"),
     [
-        (5, "no digest known, checked by size"),
-        (None, "not verifiable: the source gives neither size nor digest"),
+        (5, "fetch-by-size"),
+        (None, "fetch-unverified"),
     ],
 )
 def test_how_a_small_file_is_checked_is_said(size: int | None, says: str) -> None:
     finding = bad(weights.ConfigMissing, file="config.json", host=f"{HERE}/config.json")
     change = only(fetch_weights(finding, model(), source(offer("config.json", size=size))))
     assert isinstance(change, FetchFile)
-    assert change.summary == f"fetch config.json ({says})"
+    assert (change.says, change.values) == (f"fetch_weights.{says}", {"file": "config.json"})
 
 
 def test_what_the_server_said_goes_with_the_change() -> None:

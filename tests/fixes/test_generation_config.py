@@ -71,7 +71,7 @@ def test_the_change_is_data_that_survives_the_wire() -> None:
     (change,) = repair(finding, facts, vocabulary("llama2"))
     assert isinstance(change, WriteFile)
     assert json.loads(json.dumps(change.splices)) == [list(each) for each in change.splices]
-    assert change.summary == "correct generation_config.json"
+    assert (change.says, change.values) == ("generation_config.correct", {"file": "generation_config.json"})
 
 
 @pytest.mark.parametrize("state", ["empty", "not-text", "too-large", "not-a-file"])

@@ -42,7 +42,7 @@ def found(*candidates: Candidate, names: list[str] | None = None, also: list[str
 def test_the_service_is_pointed_at_the_one_model_of_that_name() -> None:
     others = candidate("/data/Qwen2-7B", identity="Q"), candidate(f"/data/{NAME}-Multilingual", identity="M")
     change = only(remap_path(MISSING, MODEL, found(*others, candidate(f"/data/llm/{NAME}"))))
-    assert change == Link(GONE, f"/data/llm/{NAME}", "link the model folder to where it is")
+    assert change == Link(GONE, f"/data/llm/{NAME}", "remap_path.link")
 
 
 @pytest.mark.parametrize("finding", [MISSING, FolderEmpty(subject=GONE, host=GONE)])
@@ -70,7 +70,7 @@ def test_of_several_is_taken(_: str, candidates: list[Candidate]) -> None:
 def test_that_there_are_copies_is_said() -> None:
     change = only(remap_path(MISSING, MODEL, found(candidate(f"/a/{NAME}"), candidate(f"/b/{NAME}"))))
     assert isinstance(change, Link)
-    assert change.summary == "link the model folder to where it is (one of 2 identical copies)"
+    assert (change.says, change.values) == ("remap_path.link-one-of", {"copies": "2"})
 
 
 def test_two_that_nothing_tells_apart_are_both_named_and_left() -> None:
@@ -84,7 +84,7 @@ def test_the_commit_in_the_services_path_tells_them_apart() -> None:
     model = dataclasses.replace(MODEL, folder=Place(gone, gone))
     both = [candidate(f"/{at}/{at * 40}", name=NAME, revision=at * 40, identity=at) for at in "ab"]
     change = only(remap_path(FolderMissing(subject=gone, host=gone), model, found(*both)))
-    assert change == Link(gone, f"/b/{'b' * 40}", "link the model folder to where it is")
+    assert change == Link(gone, f"/b/{'b' * 40}", "remap_path.link")
 
 
 def test_what_the_service_calls_it_counts_where_its_path_says_nothing() -> None:
@@ -131,7 +131,7 @@ def test_the_only_copy_is_taken_though_it_lacks_something(lack: dict[str, Any], 
     change = only(
         remap_path(MISSING, MODEL, found(candidate(f"/data/{NAME}", **lack), candidate("/data/Qwen", identity="Q")))
     )
-    assert change == Link(GONE, f"/data/{NAME}", f"link the model folder to where it is (not whole yet: {says})")
+    assert change == Link(GONE, f"/data/{NAME}", "remap_path.link-not-whole", {"problem": says})
 
 
 def test_a_path_in_an_image_cannot_become_a_link() -> None:
@@ -168,13 +168,13 @@ def dangling(host: str, link: str, target: str) -> tuple[FolderDangling, ModelFi
 def test_a_dangling_link_is_replaced() -> None:
     finding, model = dangling(GONE, GONE, f"/mnt/old/{NAME}")
     change = only(remap_path(finding, model, found(candidate(f"/data/{NAME}"))))
-    assert change == Link(GONE, f"/data/{NAME}", "link the model folder to where it is")
+    assert change == Link(GONE, f"/data/{NAME}", "remap_path.link")
 
 
 def test_a_dangling_link_above_the_model_is_pointed_at_the_folder_above() -> None:
     finding, model = dangling(GONE, "/models", f"/mnt/old/{NAME}")
     change = only(remap_path(finding, model, found(candidate(f"/data/llm/{NAME}"))))
-    assert change == Link("/models", "/data/llm", "point the link at the folder that holds the model")
+    assert change == Link("/models", "/data/llm", "remap_path.link-above-model")
 
 
 def test_a_dangling_link_above_that_fits_nothing_is_left() -> None:
@@ -191,7 +191,7 @@ def test_a_hubs_cache_gets_a_snapshot_and_the_reference_to_it() -> None:
     model = ModelFiles(f"zai-org/{NAME}", "hub", Place(snapshot, snapshot), "missing", cached=False)
     finding = NotDownloaded(subject=snapshot, host=snapshot, model=model.model)
     link, reference = remap_path(finding, model, found(candidate(f"/data/{NAME}")))
-    assert link == Link(snapshot, f"/data/{NAME}", "link the model folder to where it is")
+    assert link == Link(snapshot, f"/data/{NAME}", "remap_path.link")
     assert isinstance(reference, WriteFile)
     assert (reference.path, reference.splices) == (
         f"/c/hub/models--zai-org--{NAME}/refs/main",

@@ -129,7 +129,7 @@ def test_a_dry_run_says_that_nothing_was_changed_and_never_that_something_is_fix
 def test_what_is_unfixed_or_unknown_ends_with_a_command() -> None:
     for step in (runs.UNFIXED_STEP, runs.UNKNOWN_STEP, replace(runs.UNKNOWN_STEP, error=None)):
         text = summary(runs.result(runs.host("gpu01", HostStatus.UNFIXED, step)), options=("-i", "my hosts.yml"))
-        assert re.search(r"\n  next   (autoglm-fix run|ls -l) .+\Z", text), text
+        assert re.search(r"\n\nWhat to do next:\n  (autoglm-fix run|ls -l) .+\Z", text), text
     assert text.endswith("autoglm-fix run playbooks/no-output.yml -i 'my hosts.yml' -l gpu01 --dry-run -v")
 
 
@@ -204,9 +204,7 @@ def test_a_code_without_a_sentence_shows_the_code_and_its_values() -> None:
 
 
 def test_a_provisional_step_names_what_it_waits_for() -> None:
-    assert f"provisional: may turn out differently once '{runs.WEIGHTS}' is done" in printed(
-        runs.events(runs.result(runs.DRY, dry_run=True))
-    )
+    assert f"    after: {runs.WEIGHTS}\n" in printed(runs.events(runs.result(runs.DRY, dry_run=True)))
 
 
 def test_a_change_without_undo_says_so() -> None:
@@ -223,7 +221,7 @@ def test_a_loop_shows_its_items() -> None:
     text = printed(runs.events(runs.result(runs.host("a", HostStatus.PENDING, looped), dry_run=True)))
     assert "model 1" in text
     assert "model 2" in text
-    assert "2 changes on 1 host in all." in text
+    assert "2 changes would be made on 1 host." in text
 
 
 def test_the_second_look_says_that_it_is_one() -> None:

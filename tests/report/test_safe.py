@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from autoglm_fix.engine.events import ChangeMade, Event, LogLine, PlansReady, RunDone, StepDone
+from autoglm_fix.engine.events import ChangeMade, Doing, Event, LogLine, PlansReady, Progress, RunDone, StepDone
 from autoglm_fix.engine.results import StepStatus
+from autoglm_fix.report.console import Console
+from autoglm_fix.report.document import result_document
+from autoglm_fix.report.html import HtmlReport
+from autoglm_fix.report.json import JsonReport
+from autoglm_fix.report.jsonl import JsonLines
+from autoglm_fix.report.junit import JUnitReport
+from autoglm_fix.report.markdown import markdown
 from autoglm_fix.report.safe import Masker, json_text, masked, safe, safe_lines
 
 from . import runs
@@ -180,3 +188,60 @@ def test_a_no_log_loop_hides_its_items() -> None:
     item = replace(runs.WEIGHTS_STEP, name="item")
     step = replace(runs.WEIGHTS_STEP, no_log=True, items=(item,))
     assert "/models" not in repr(seen([StepDone("a", step)]))
+
+
+def test_a_no_log_step_hides_what_its_host_says_meanwhile() -> None:
+    step = replace(runs.WEIGHTS_STEP, no_log=True)
+    heard = seen(
+        [
+            PlansReady((runs.HostPlan("a", (step,)),)),
+            Doing("a", "apply", step.name),
+            LogLine("a", "reading /models/x"),
+            Progress("a", "/models/x", 1, 2, "bytes"),
+            LogLine("b", "another host"),
+            Doing("a", "apply", "another step"),
+            LogLine("a", "another line"),
+        ]
+    )
+    assert "/models/x" not in repr(heard)
+    assert [event.line for event in heard if isinstance(event, LogLine)] == ["***", "***", "another line"]
+
+
+def test_a_look_that_a_no_log_step_takes_part_in_is_hidden_where_it_is_known() -> None:
+    masker = Masker(no_log=[runs.WEIGHTS])
+    masker.event(Doing("a", "look", "autoglm"))
+    assert masker.event(LogLine("a", "reading /models/x")) == LogLine("a", "***")
+    masker.event(Doing("a", "prove", "autoglm"))
+    assert masker.event(LogLine("a", "loading")) == LogLine("a", "loading")
+
+
+@pytest.mark.parametrize("verbosity", [0, 2])
+def test_no_output_shows_a_value_of_a_no_log_step(verbosity: int) -> None:
+    pending = replace(runs.WEIGHTS_STEP, no_log=True)
+    failed = replace(pending, status=StepStatus.FAILED, error=runs.LOST, declined=runs.UNFIXED_STEP.declined)
+    bad = replace(failed, remaining=(runs.MISSING,), changes=(replace(runs.LINK, problem="no route in /models"),))
+    for run in (
+        runs.result(runs.host("a", runs.HostStatus.PENDING, pending), dry_run=True),
+        runs.result(runs.host("a", runs.HostStatus.FAILED, bad, cause=runs.MISSING.code)),
+        runs.result(runs.host("a", runs.HostStatus.FAILED, runs.step_fixed(pending))),
+    ):
+        outs = [io.StringIO() for _ in range(5)]
+        masker = Masker(no_log=[runs.WEIGHTS])
+        console = Console(outs[0], verbosity=verbosity, diff=True)
+        listeners = [console, JsonReport(outs[1]), JsonLines(outs[2]), JUnitReport(outs[3]), HtmlReport(outs[4])]
+        for event in runs.events(run):
+            for listener in listeners:
+                masked(listener, masker)(event)
+        texts = [*(out.getvalue() for out in outs), markdown(json.loads(outs[1].getvalue()))]
+        for text in texts:
+            assert runs.WEIGHTS in text
+            for value in ("/models", "safetensors", "no route", "62914560", "60.0 MiB", "link the", "reading headers"):
+                assert value not in text.replace(runs.PLAYBOOK, "")
+
+
+def test_a_line_of_backticks_does_not_end_the_fence() -> None:
+    change = replace(runs.SETTING, diff="--- a\n+++ b\n+```\n+`````\n+# owned")
+    step = replace(runs.SETTINGS_STEP, changes=(change,))
+    text = markdown(result_document(runs.result(runs.host("a", runs.HostStatus.PENDING, step))))
+    assert "\n  ``````diff\n  --- a\n" in text
+    assert text.rstrip().endswith("\n  +# owned\n  ``````")

@@ -40,8 +40,10 @@ class CannotChange(Exception):
 class Change(Protocol):
     """One edit of one path: a frozen dataclass of JSON-able fields.
 
-    ``path`` is the host's path. ``stage`` builds the new thing at another name in the same folder;
-    keeping the old one, the journal, the rename and the undo are the same for every kind.
+    ``says`` is the code of the sentence that tells people what it does (``<fix>.<what>``), ``values``
+    what that is filled with. ``path`` is the host's path. ``stage`` builds the new thing at another
+    name in the same folder; keeping the old one, the journal, the rename and the undo are the same for
+    every kind.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -51,6 +53,12 @@ class Change(Protocol):
 
     @property
     def path(self) -> str: ...
+
+    @property
+    def says(self) -> str: ...
+
+    @property
+    def values(self) -> dict[str, str]: ...
 
     def preview(self, ctx: Context) -> Preview: ...
 

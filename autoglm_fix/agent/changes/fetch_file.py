@@ -62,7 +62,8 @@ class FetchFile:
     auth: str = ""
     limit: int = 0
     patience: float = 60.0
-    summary: str = field(default="")
+    says: str = ""
+    values: dict[str, str] = field(default_factory=dict)
 
     kind: ClassVar[str] = "fetch_file"
     risk: ClassVar[str] = "safe"

@@ -17,7 +17,8 @@ class Link:
 
     path: str
     to: str
-    summary: str = field(default="")
+    says: str = ""
+    values: dict[str, str] = field(default_factory=dict)
 
     kind: ClassVar[str] = "link"
     risk: ClassVar[str] = "safe"

@@ -26,7 +26,8 @@ class WriteFile:
     splices: list[tuple[int, int, str]]
     before: str | None
     after: str
-    summary: str = field(default="")
+    says: str = ""
+    values: dict[str, str] = field(default_factory=dict)
 
     kind: ClassVar[str] = "write_file"
     risk: ClassVar[str] = "safe"
