@@ -11,7 +11,7 @@ from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.connect.bundle import argv
 from autoglm_fix.connect.local import LocalChannel
 from autoglm_fix.engine.bound import BoundFix, BoundStep
-from autoglm_fix.engine.events import Event, PlansReady
+from autoglm_fix.engine.events import Listener, PlansReady
 from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.host import Target
 from autoglm_fix.engine.results import Fault, RunResult, StepResult
@@ -72,7 +72,7 @@ def carry_out(
     dry_run: bool = False,
     approve: bool = True,
     limits: Limits | None = None,
-    events: list[Event] | None = None,
+    listen: Listener = lambda _event: None,
     python: str | None = None,
     state: str = "",
     run_id: str | None = None,
@@ -89,10 +89,6 @@ def carry_out(
         [[play]],
     )
     order = Order("test.yml", [target], [limits or Limits()], "tests", dry_run=dry_run)
-
-    def listen(event: Event) -> None:
-        if events is not None:
-            events.append(event)
 
     def ask(_plans: PlansReady) -> bool:
         return approve

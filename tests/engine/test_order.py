@@ -84,7 +84,7 @@ def step(status: StepStatus, *findings: Any, ignored: bool = False) -> StepResul
     return StepResult("play", "step", "model", "text", status, findings=findings, ignored=ignored)
 
 
-VERIFIED, FAILED, UNPROVED = (Proof("model", status) for status in ("verified", "failed", "unproved"))  # type: ignore[arg-type]
+VERIFIED, FAILED, UNPROVED = Proof("model", "verified"), Proof("model", "failed"), Proof("model", "unproved")
 VERDICTS = [
     ([StepStatus.HEALTHY], [VERIFIED], HostStatus.VERIFIED),
     ([StepStatus.HEALTHY], [], HostStatus.CLEAN),

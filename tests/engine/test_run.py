@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoglm_fix.engine.events import ChangeMade, PlansReady
+from autoglm_fix.engine.events import ChangeMade, Event, PlansReady
 from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.results import HostStatus, StepStatus
 from autoglm_fix.engine.script import Until
@@ -188,12 +188,11 @@ def test_a_bug_in_a_fix_fails_its_step_with_the_traceback_kept(model: Path) -> N
 def test_a_file_edited_between_the_plan_and_the_change_is_refused(model: Path) -> None:
     path = write(model, "bad")
 
-    class Editor(list):  # type: ignore[type-arg]
-        def append(self, event: object) -> None:
-            if isinstance(event, PlansReady):
-                path.write_text("bad, but edited")
+    def edit(event: Event) -> None:
+        if isinstance(event, PlansReady):
+            path.write_text("bad, but edited")
 
-    step = carry_out(model, Step(), events=Editor()).hosts["here"].steps[0]
+    step = carry_out(model, Step(), listen=edit).hosts["here"].steps[0]
     assert path.read_text() == "bad, but edited"
     assert step.status is StepStatus.FAILED
     assert step.error is not None
@@ -239,6 +238,6 @@ def test_a_host_whose_journal_cannot_be_kept_is_not_changed(model: Path, tmp_pat
 
 def test_every_change_is_announced_as_it_is_made(model: Path) -> None:
     write(model, "bad")
-    events: list[object] = []
-    carry_out(model, Step(), events=events)  # type: ignore[arg-type]
+    events: list[Event] = []
+    carry_out(model, Step(), listen=events.append)
     assert [event.change.made for event in events if isinstance(event, ChangeMade)] == [True]
