@@ -43,7 +43,8 @@ def _make(ctx: Context, journal: Journal, number: int, step: str, wire: dict[str
     folder, name = os.path.split(change.path)
     staged = os.path.join(folder, f".{name}.autoglm-fix-new")
     os.makedirs(journal.folder, mode=0o700, exist_ok=True)
-    inverse = Inverse(change.path, staged, keep(change.path, journal.folder, str(number)), made)
+    scratch = getattr(change, "scratch", None)
+    inverse = Inverse(change.path, staged, keep(change.path, journal.folder, str(number)), made, scratch)
     journal.append({"intent": number, "step": step, "change": wire, "inverse": plain(inverse)})
     try:
         make_folders(made)
@@ -81,13 +82,16 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     """
     journal = Journal(state, run)
     intents, outcomes = _by_number(journal)
-    made = [number for number in sorted(intents, reverse=True) if outcomes.get(number, {}).get("result") == "made"]
+    # What was cut off has no outcome; ``recover`` puts it back as soon as the lock is held.
+    results = {number: outcomes.get(number, {"result": "cut off"})["result"] for number in intents}
+    made = [number for number in sorted(intents, reverse=True) if results[number] in ("made", "cut off")]
     report = []
     # A path that the run changed twice is compared with what the last change left there.
     compared = set()
     for number in made:
         inverse = Inverse(**intents[number]["inverse"])
-        edited = inverse.path not in compared and fingerprint(inverse.path) != outcomes[number]["now"]
+        known = results[number] == "made" and inverse.path not in compared
+        edited = known and fingerprint(inverse.path) != outcomes[number]["now"]
         compared.add(inverse.path)
         problem = f"{inverse.path} was edited since" if edited else None
         coming = "would-restore" if inverse.kept else "would-remove"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -26,8 +26,15 @@ if TYPE_CHECKING:
 class Outputs:
     """All listeners of one run; files are opened before any host is touched, and closed at the end."""
 
-    def __init__(self, choice: Choice, manner: options.Manner, records: Records, remember: Callable[[], None]) -> None:
-        """``records`` keeps the result, but for a dry-run, which leaves no trace here."""
+    def __init__(
+        self,
+        choice: Choice,
+        manner: options.Manner,
+        records: Records,
+        remember: Callable[[], None],
+        no_log: Iterable[str] = (),
+    ) -> None:
+        """``records`` keeps the result, but for a dry-run, which leaves no trace here. ``no_log`` names steps."""
         self._files: list[TextIO] = []
         language = options.language(manner.lang)
         again = _again(choice)
@@ -59,7 +66,7 @@ class Outputs:
             listeners.append(HtmlReport(self._open(manner.html, "--html"), language, options=again))
         if not manner.dry_run:
             listeners.append(_keeper(records, remember))
-        masker = Masker(_secrets())
+        masker = Masker(_secrets(), no_log)
         masked_listeners = [masked(listener, masker) for listener in listeners]
 
         def listen(event: Event) -> None:

@@ -107,7 +107,8 @@ def carry_out(choice: Choice, prepared: Prepared, manner: options.Manner) -> int
     def remember() -> None:
         records.start(run_id, choice.playbook, routes, manner.reason)
 
-    with Outputs(choice, manner, records, remember) as outputs:
+    silent = [step.name for play in prepared.playbook.plays for step in play.steps if step.no_log]
+    with Outputs(choice, manner, records, remember, silent) as outputs:
         approve = _approval(manner, outputs, remember)
         return run(order, run_id, outputs.listen, approve, lambda step: step_document(step, english)).exit_code
 

@@ -61,9 +61,9 @@ class Undo:
         except ChannelClosed as err:
             return HostUndo(host, error=Fault("run.unreachable", {"reason": str(err)}, err.tail))
         try:
-            if not dry_run:
-                session.begin(self.run_id, self.who)
-            return HostUndo(host, tuple(map(_restored, session.undo(self.of, force=force, dry_run=dry_run))))
+            cut_off = [] if dry_run else session.begin(self.run_id, self.who)
+            back = session.undo(self.of, force=force, dry_run=dry_run)
+            return HostUndo(host, (*(Restored(path, "restored", None) for path in cut_off), *map(_restored, back)))
         except Refusal as refusal:
             return HostUndo(host, error=refusal.fault)
         except ChannelClosed as err:

@@ -86,6 +86,7 @@ class ServiceWalk:
                     deeper[index] = [replace(s.step, options={**s.step.options, **more}) for s in slots]
         if not deeper:
             return False
+        self._emit(Doing(self._session.host, "look", self.script.service.name))
         flat = [step for steps in deeper.values() for step in steps]
         looks = iter(look_at_all(flat, self._facts))
         for index, steps in deeper.items():

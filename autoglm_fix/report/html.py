@@ -102,7 +102,7 @@ def _step(step: StepResult, words: Words) -> Iterator[str]:
 
 
 def _change(change: ChangeRecord, words: Words) -> Iterator[str]:
-    said = words.say("report.change", summary=change.summary, target=change.target)
+    said = words.change(change, path=True)
     class_words = words.comma.join([words.name("risk", change.risk), words.name("undo", change.undo)])
     yield f"<p>{_text(said)} <small>{_text(class_words)}</small></p>"
     shown, _ = diff_lines(change.diff, 0)

@@ -88,7 +88,7 @@ class PlanView:
         yield labelled(
             f"{number}.",
             2,
-            change.summary,
+            words.what(change),
             "  ",
             Span(words.name("risk", change.risk), _RISK.get(change.risk, "bad")),
             words.comma,

@@ -93,10 +93,17 @@ class Words:
 
     def change(self, change: ChangeRecord, *, path: bool = False) -> str:
         """What a change does. Its path only where asked for, or where the summary does not name the file."""
+        said = self.what(change)
         name = re.escape(change.target.rstrip("/").rpartition("/")[2])
-        if not path and name and re.search(rf"(?<![\w.-]){name}(?![\w-])", change.summary):
+        if not path and name and re.search(rf"(?<![\w.-]){name}(?![\w-])", said):
+            return said
+        return self.say("report.change", summary=said, target=change.target)
+
+    def what(self, change: ChangeRecord) -> str:
+        """What a change does, without its path."""
+        if not change.code or change.summary == HIDDEN:
             return change.summary
-        return self.say("report.change", summary=change.summary, target=change.target)
+        return self._summary(change.code, change.values)
 
     def hint(self, said: Fault | Declined | Check | Proof) -> Advice:
         """What to do about an error, a refusal or a claim."""

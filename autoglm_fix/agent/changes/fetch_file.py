@@ -77,6 +77,11 @@ class FetchFile:
         return os.path.join(folder, f".{name}{_PART}{hashlib.sha256(wanted.encode()).hexdigest()[:8]}")
 
     @property
+    def scratch(self) -> str | None:
+        """What a fetch that was cut off leaves and no later one goes on from."""
+        return self.partial if self.local else None
+
+    @property
     def local(self) -> bool:
         return not self.source.startswith(("http://", "https://"))
 

@@ -21,13 +21,15 @@ class Inverse:
     """How one path goes back.
 
     ``kept`` is where the old thing lies, None where there was none; ``made`` are the parent folders
-    that had to be made, outermost first; ``staged`` is the name under which the new thing was built.
+    that had to be made, outermost first; ``staged`` is the name under which the new thing was built,
+    ``scratch`` a file of its making that is of no use once that was cut off.
     """
 
     path: str
     staged: str
     kept: str | None
     made: list[str] = field(default_factory=list)
+    scratch: str | None = None
 
 
 def obstacle(path: str, needed: int) -> str | None:
@@ -120,8 +122,9 @@ def replace(inverse: Inverse) -> None:
 
 def put_back(inverse: Inverse) -> None:
     """Bring the old thing back, from any point at which ``replace`` may have been cut off."""
-    if os.path.lexists(inverse.staged):
-        os.unlink(inverse.staged)
+    for left in filter(None, (inverse.staged, inverse.scratch)):
+        if os.path.lexists(left):
+            os.unlink(left)
     if inverse.kept is None:
         if os.path.lexists(inverse.path):
             os.unlink(inverse.path)
