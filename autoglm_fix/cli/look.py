@@ -33,10 +33,11 @@ def look_around() -> int:
     from autoglm_fix.agent.service import ServiceSpec
     from autoglm_fix.connect import Agent, ChannelClosed
     from autoglm_fix.connect.transport import Route
+    from autoglm_fix.engine.bound import Patience
     from autoglm_fix.engine.gather import Facts, Want
     from autoglm_fix.report.safe import safe
 
-    want = Want.of(Candidates, {"search": list(_SEARCHED)}, {}, 60.0)
+    want = Want.of(Candidates, {"search": list(_SEARCHED)}, {}, Patience(60.0))
     try:
         agent = Agent(Route(python=sys.executable).open())
         try:

@@ -12,6 +12,18 @@ from autoglm_fix.fixes import Fix
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long a look may take: ``deadline_s`` in all, ``idle_s`` without any progress (None: any time)."""
+
+    deadline_s: float = 120.0
+    idle_s: float | None = None
+
+
+# Reading every byte of a model from a slow disk takes as long as it takes; a disk that stands still ends it.
+DEEP = Patience(6 * 3600.0, 120.0)
+
+
+@dataclass(frozen=True)
 class BoundFix:
     """A fix with its options' values, by parameter name."""
 
@@ -29,7 +41,7 @@ class BoundStep:
     options: Mapping[str, Any] = field(default_factory=dict)
     fixes: tuple[BoundFix, ...] = ()
     act_on: str = "error"
-    timeout_s: float = 120.0
+    patience: Patience = Patience()
     allow: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
     tags: tuple[str, ...] = ()

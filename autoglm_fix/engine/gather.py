@@ -16,6 +16,8 @@ from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.connect import Agent, AgentError, Request
 from autoglm_fix.diagnostics import Signature
 
+from .bound import Patience
+
 
 @dataclass(frozen=True)
 class Want:
@@ -27,13 +29,13 @@ class Want:
     kind: type[Fact]
     options: str
     pending: str
-    deadline_s: float = field(compare=False, default=120.0)
+    patience: Patience = field(compare=False, default=Patience())
 
     @classmethod
-    def of(cls, kind: type[Fact], options: Mapping[str, Any], pending: Mapping[str, str], deadline_s: float) -> Want:
+    def of(cls, kind: type[Fact], options: Mapping[str, Any], pending: Mapping[str, str], patience: Patience) -> Want:
         """The fact with those of the options that its collector takes."""
         taken = {name: value for name, value in options.items() if name in _collector_options(kind)}
-        return cls(kind, json.dumps(taken, sort_keys=True), json.dumps(pending, sort_keys=True), deadline_s)
+        return cls(kind, json.dumps(taken, sort_keys=True), json.dumps(pending, sort_keys=True), patience)
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,10 @@ Heard = Callable[[str, Mapping[str, Any]], None]
 
 
 def wants(
-    signature: Signature, options: Mapping[str, Any], pending: Mapping[str, str], deadline_s: float
+    signature: Signature, options: Mapping[str, Any], pending: Mapping[str, str], patience: Patience
 ) -> dict[str, Want]:
     """The facts that a diagnostic's or fix's parameters ask for, by parameter."""
-    return {name: Want.of(kind, options, pending, deadline_s) for name, kind in signature.facts.items()}
+    return {name: Want.of(kind, options, pending, patience) for name, kind in signature.facts.items()}
 
 
 class Facts:
@@ -88,7 +90,8 @@ class Facts:
             service=msgspec.to_builtins(self._service),
             view={"pending": json.loads(want.pending)},
             modules=(want.kind.__module__,),
-            deadline_s=want.deadline_s,
+            deadline_s=want.patience.deadline_s,
+            idle_s=want.patience.idle_s,
         )
 
 

@@ -101,7 +101,7 @@ def _look(step: BoundStep, pending: dict[str, str]) -> Looking:
 
 def _facts(look: Look, pending: Mapping[str, str]) -> Generator[Iterable[Want], Known, dict[str, Any]]:
     step = look.step
-    wanted = wants(step.diagnostic.signature, step.options, pending, step.timeout_s)
+    wanted = wants(step.diagnostic.signature, step.options, pending, step.patience)
     known = yield wanted.values()
     facts = {name: known[want] for name, want in wanted.items()}
     for fact in facts.values():
@@ -137,7 +137,7 @@ def _plan(
 def _offers(
     look: Look, bound: BoundFix, finding: Finding, pending: Mapping[str, str]
 ) -> Generator[Iterable[Want], Known, list[Change | Declined]]:
-    wanted = wants(bound.fix.signature, bound.options, pending, look.step.timeout_s)
+    wanted = wants(bound.fix.signature, bound.options, pending, look.step.patience)
     known = yield wanted.values()
     facts = [known[want] for want in wanted.values()]
     for fact in facts:

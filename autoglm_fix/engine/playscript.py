@@ -13,14 +13,9 @@ from autoglm_fix.authored.variables import Variables
 from autoglm_fix.playbook import BoundStep as FilledStep
 from autoglm_fix.playbook import Play, Step, bind_repeat, bind_step, bind_verify, holds, ruled_out
 
-from .bound import BoundFix, BoundStep
+from .bound import DEEP, BoundFix, BoundStep, Patience
 from .results import Fault
 from .script import Ask, Until
-
-# A look that takes longer is cut off, unless the step says otherwise.
-_LOOK_S = 120.0
-# Reading every byte of a model from a slow disk takes as long as it takes; no progress ends it.
-_DEEP_LOOK_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -106,6 +101,11 @@ def _ask(options: Mapping[str, object]) -> Ask:
     )
 
 
+def _patience(timeout_s: float | None, deep: bool) -> Patience:
+    usual = DEEP if deep else Patience()
+    return usual if timeout_s is None else Patience(timeout_s, usual.idle_s)
+
+
 def _bound(play: Play, filled: FilledStep) -> BoundStep:
     step = filled.step
     deep = any(filled.diagnose.options.get(name) == value for name, value in filled.diagnose.target.deeper.items())
@@ -116,7 +116,7 @@ def _bound(play: Play, filled: FilledStep) -> BoundStep:
         options=filled.diagnose.options,
         fixes=tuple(BoundFix(call.target, call.options) for call in filled.fixes),
         act_on=step.act_on,
-        timeout_s=filled.timeout_s or (_DEEP_LOOK_S if deep else _LOOK_S),
+        patience=_patience(filled.timeout_s, deep),
         allow=step.allow,
         deny=step.deny,
         tags=step.tags,

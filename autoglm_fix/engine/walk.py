@@ -12,7 +12,7 @@ from autoglm_fix.agent.changes import Change
 from autoglm_fix.connect import AgentError
 from autoglm_fix.proof import Proof, beside_the_endpoint, judge
 
-from .bound import BoundStep
+from .bound import DEEP, BoundStep
 from .events import ChangeMade, Doing, Listener, ProofDone, StepDone
 from .look import look_at_all, rests_on
 from .results import Fault, StepResult, StepStatus
@@ -83,7 +83,7 @@ class ServiceWalk:
             for slot in slots:
                 more = dict(slot.step.diagnostic.deeper)
                 if slot.step.diagnostic.name in diagnostics and more.items() - slot.step.options.items():
-                    deeper[index] = [replace(s.step, options={**s.step.options, **more}) for s in slots]
+                    deeper[index] = [replace(s.step, options={**s.step.options, **more}, patience=DEEP) for s in slots]
         if not deeper:
             return False
         self._emit(Doing(self._session.host, "look", self.script.service.name))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from autoglm_fix.engine.bound import Patience
 from autoglm_fix.engine.events import ChangeMade, Event, PlansReady
 from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.results import HostStatus, StepStatus
@@ -168,13 +169,21 @@ def test_a_collector_that_gives_no_answer_costs_its_own_step(
     model: Path, name: str, timeout_s: float, status: StepStatus, said: str
 ) -> None:
     write(model, "good")
-    sick = Step("sick", options={"name": name}, more={"timeout_s": timeout_s})
+    sick = Step("sick", options={"name": name}, more={"patience": Patience(timeout_s)})
     result = carry_out(model, sick, Step("well"))
     first, second = result.hosts["here"].steps
     assert (first.status, second.status) == (status, StepStatus.HEALTHY)
     assert first.error is not None
     assert said in str(first.error.values)
     assert result.exit_code == 2
+
+
+def test_a_look_that_makes_no_progress_is_ended_before_its_deadline(model: Path) -> None:
+    sick = Step("sick", options={"name": "hang"}, more={"patience": Patience(deadline_s=3600.0, idle_s=1.0)})
+    (step,) = carry_out(model, sick).hosts["here"].steps
+    assert step.status is StepStatus.UNKNOWN
+    assert step.error is not None
+    assert step.error.values["reason"] == "no progress for 1 s"
 
 
 def test_a_bug_in_a_fix_fails_its_step_with_the_traceback_kept(model: Path) -> None:
