@@ -98,6 +98,8 @@ class Agent:
             self._state = State(request["state_dir"])
         elif verb == "lock":
             self._say({"id": number, "result": self._state.lock(request["run"], request["who"])})
+        elif verb == "unlock":
+            self._state.unlock()
         else:
             try:
                 self._start(number, request)

@@ -37,10 +37,10 @@ class State:
             return []
 
     def lock(self, run: str, who: str) -> dict[str, Any]:
-        """Take the host's lock until this process ends: one repair at a time.
+        """Take the host's lock until ``unlock``, or until this process ends: one repair at a time.
 
-        Returns ``{"held_by": None}``, or who holds it, since when, in which run; ``{"problem": ...}``
-        where the directory cannot be written.
+        Returns ``{"held_by": None}`` with who held it ``last``, or who holds it, since when, in which run;
+        ``{"problem": ...}`` where the directory cannot be written.
         """
         if self._lock >= 0:
             return {"held_by": None}
@@ -55,11 +55,23 @@ class State:
             held_by = os.pread(handle, 4096, 0).decode("utf-8", "replace")
             os.close(handle)
             return {"held_by": held_by}
-        os.ftruncate(handle, 0)
         since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-        os.pwrite(handle, f"run {run} of {who}, since {since}".encode(), 0)
+        try:
+            last = os.pread(handle, 4096, 0).decode("utf-8", "replace")
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"run {run} of {who}, since {since}".encode(), 0)
+        except OSError as err:
+            os.close(handle)
+            return {"problem": f"no journal can be kept in {self.folder}: {err.strerror}"}
         self._lock = handle
-        return {"held_by": None}
+        return {"held_by": None, "last": last}
+
+    def unlock(self) -> None:
+        """Give the lock back."""
+        if self._lock >= 0:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # not only closed: children may have it open as well
+            os.close(self._lock)
+            self._lock = -1
 
 
 class Journal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 import click
@@ -79,6 +81,10 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line and exit. Wrong usage exits with 4, as all wrong input does."""
+    _open_what_is_closed()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:  # not so under nohup
+            signal.signal(ending, signal.default_int_handler)
     try:
         code = cli.main(prog_name="autoglm-fix", standalone_mode=False)
     except click.UsageError as err:
@@ -97,3 +103,13 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_what_is_closed() -> None:
+    """Started without stdin, stdout or stderr (``>&-``): else the next file opened would take the place of one."""
+    for handle, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(handle)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(handle, "w" if handle else "r", encoding="utf-8", closefd=False))

@@ -71,7 +71,10 @@ class Outputs:
 
         def listen(event: Event) -> None:
             for listener in masked_listeners:
-                listener(event)
+                try:
+                    listener(event)
+                except (BrokenPipeError, SystemExit):  # the latter is how rich says it
+                    _read_no_more()
 
         self.listen: Listener = listen
 
@@ -96,6 +99,13 @@ class Outputs:
             raise click.UsageError(f"{option}: cannot write {path}: {err.strerror}") from err
         self._files.append(file)
         return file
+
+
+def _read_no_more() -> None:
+    """Whoever read our output has seen enough (``| head``): what is under way on the hosts goes on without it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _keeper(records: Records, remember: Callable[[], None]) -> Listener:

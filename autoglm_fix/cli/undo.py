@@ -51,7 +51,7 @@ def command(run: str | None, dry_run: bool, force: bool, yes: bool, lang: str | 
     if dry_run or asking or force or not all(host.ok and host.restored for host in preview):
         _show(words, record.run, preview)
     if dry_run or not any(host.restored for host in preview):
-        if not dry_run and all(host.ok for host in preview):
+        if not dry_run and record.document is None and all(host.ok for host in preview):
             # A run that was killed before it changed anything would else be the newest one for ever.
             records.mark_undone(record.run, {"by": undo.run_id, "who": undo.who})
         return _code(preview)

@@ -115,7 +115,7 @@ class Agent:
         return [replies[n] for n in range(len(requests))]
 
     def lock(self, run: str, who: str) -> dict[str, Any]:
-        """Take the host's lock until this agent ends; see ``State.lock``."""
+        """Take the host's lock until ``unlock``, or until this agent ends; see ``State.lock``."""
         number = self._next
         self._next += 1
         self._write(pack({"id": number, "verb": "lock", "run": run, "who": who}))
@@ -127,6 +127,10 @@ class Agent:
                     result: dict[str, Any] = message["result"]
                     return result
         raise ChannelClosed("no answer within the deadline: the connection is frozen")
+
+    def unlock(self) -> None:
+        """Give the host's lock back; nothing is waited for."""
+        self._write(pack({"id": 0, "verb": "unlock"}))
 
     def _write(self, data: bytes) -> None:
         try:

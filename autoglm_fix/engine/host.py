@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from threading import Event as Flag
 from autoglm_fix.connect import ChannelClosed
 from autoglm_fix.proof import Proof
 
-from .events import HostDone, HostLost, HostPlan, HostStarted, Listener
+from .events import HostDone, HostLost, HostPlan, HostStarted, Listener, LogLine
 from .results import Fault, HostResult, HostStatus, Rollback, StepStatus
 from .script import Script
 from .session import Connect, Refusal, Session
@@ -57,6 +58,7 @@ class HostWalk:
     spent_s: float = 0.0
     _session: Session | None = None
     _changing: bool = False
+    _cut_short: bool = False
 
     # -- one play
 
@@ -100,6 +102,10 @@ class HostWalk:
     def change_and_prove(self, on_failure: str) -> None:
         """Make the planned changes, then prove; undo them where the play says so and it went wrong."""
         self._guard(lambda: self._change(on_failure))
+        if self._session is not None:
+            # Another host of this run may be the same machine, and waits for it.
+            with contextlib.suppress(ChannelClosed):
+                self._session.end()
 
     def prove(self) -> None:
         """Make each service generate."""
@@ -158,7 +164,7 @@ class HostWalk:
     @property
     def _interrupted(self) -> bool:
         """Whether a Ctrl-C took something from this host that it was going to do."""
-        if not self.around.stop.is_set() or not self.walks:
+        if not self.around.stop.is_set() or not self.walks or self._cut_short:
             return self.around.stop.is_set()
         unproved = self.around.verify and not self.around.dry_run
         return any(walk.has_changes or (unproved and walk.script.asks and not walk.proofs) for walk in self.walks)
@@ -185,22 +191,20 @@ class HostWalk:
         self.walks += self.current
         for walk in self.current:
             walk.look()
+        self._cut_short = around.stop.is_set()
 
     def _change(self, on_failure: str) -> None:
         session = self._session
         if session is None:
             return
-        if session.begin(self.around.run, self.around.who):
-            # What an earlier run was cut off in has just been put back: the facts are of before.
+        put_back = session.begin(self.around.run, self.around.who)
+        for path in put_back:
+            self.around.emit(LogLine(self.target.name, f"put back what an earlier run was cut off in: {path}"))
+        if put_back:
+            # The facts are of before.
             for walk in self.current:
                 walk.look()
-        self._changing = True
-        for walk in self.current:
-            if any(other.changed for other in self.current):
-                # Services of a host share folders: what one needed may have cured the next.
-                walk.refresh()
-            walk.apply()
-        self._changing = False
+        self._apply(session)
         if self.around.stop.is_set():
             return
         steps = [step for walk in self.current for step in walk.results()]
@@ -211,6 +215,15 @@ class HostWalk:
         disproved = any(proof.status == "failed" for walk in self.current for proof in walk.proofs)
         if on_failure == "rollback" and (went_wrong or disproved):
             self._roll_back(session)
+
+    def _apply(self, session: Session) -> None:
+        self._changing = not self.around.stop.is_set()
+        for walk in self.current if self._changing else ():
+            if session.shared or any(other.changed for other in self.current):
+                # Services and hosts share folders: what one needed may have cured the next.
+                walk.refresh()
+            walk.apply()
+        self._changing = False
 
     def _roll_back(self, session: Session) -> None:
         report = session.undo(self.around.run)

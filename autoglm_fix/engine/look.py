@@ -199,8 +199,11 @@ def _advance(
 
 
 def _waits_for(look: Look, earlier: Sequence[Look]) -> str | None:
-    """The first earlier step with a pending change that this one's facts rest on."""
-    return next((each.step.name for each in earlier if rests_on(look, [one.path for one in each.changes])), None)
+    """The first earlier step with a pending change that this one's facts rest on; any, where they could not be read."""
+    for each in earlier:
+        if rests_on(look, [change.path for change in each.changes]) or (look.unknown and each.changes):
+            return each.step.name
+    return None
 
 
 def rests_on(look: Look, changed: Iterable[str]) -> bool:

@@ -149,8 +149,9 @@ class RunResult:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was changed on any host."""
-        steps = [step for host in self.hosts.values() for step in host.steps]
+        """Whether anything was changed on any host, and has not been taken back by the run itself."""
+        kept = [host for host in self.hosts.values() if host.rollback is None or host.rollback.status != "restored"]
+        steps = [step for host in kept for step in host.steps]
         return any(change.made for step in steps for change in step.changes)
 
     @property

@@ -20,6 +20,7 @@ _AGENT = "autoglm_fix.agent"
 _NO_DEADLINE_S = 7 * 24 * 3600.0
 # Longer than the fetch's own 60 s without progress, so that it can say itself what stalled.
 _IDLE_S = 90.0
+_TURN_S = 0.2
 
 Connect = Callable[[], Channel]
 
@@ -40,7 +41,9 @@ class Session:
         self.host = host
         self._emit = emit
         self._agent = Agent(connect(), state_dir=state_dir, stop=stop)
+        self._stop = stop
         self._locked = False
+        self.shared = False
 
     def close(self) -> None:
         self._agent.close()
@@ -65,17 +68,31 @@ class Session:
     def begin(self, run: str, who: str) -> list[str]:
         """Take the host's lock, and put back what an earlier run was cut off in. Returns those paths.
 
-        Raises Refusal where somebody else holds it, or no journal can be kept.
+        Where another host of this very run is the same machine its turn is waited for, and ``shared`` is set;
+        a run that is stopped waits no more, and has no lock. Raises Refusal where somebody else holds it, or
+        no journal can be kept.
         """
         if self._locked:
             return []
         answer = self._agent.lock(run, who)
+        # An empty name: whoever took it is about to write who it is.
+        while answer.get("held_by") == "" or str(answer.get("held_by")).startswith(f"run {run} "):
+            if self._stop.wait(_TURN_S):
+                return []
+            answer = self._agent.lock(run, who)
+        self.shared = str(answer.get("last")).startswith(f"run {run} ")
         if answer.get("problem"):
             raise Refusal("run.no-journal", {"problem": answer["problem"]})
         if answer["held_by"] is not None:
             raise Refusal("run.locked", {"held_by": answer["held_by"]})
         self._locked = True
         return self.recover()
+
+    def end(self) -> None:
+        """Give the host's lock back."""
+        if self._locked:
+            self._locked = False
+            self._agent.unlock()
 
     def recover(self) -> list[str]:
         """Put back every change whose making was cut off. Returns the paths."""

@@ -70,6 +70,7 @@ def look_again(slot: Slot, look: Look, was_provisional: bool) -> None:
     A provisional step was announced as such: what it turns into may be made as well.
     """
     slot.now = look
+    _forget_what_is_not_planned(slot)
     if was_provisional:
         slot.shown |= frozenset((change.kind, change.path) for change in look.changes)
         known = {(record.kind, record.target) for record in slot.records}
@@ -80,9 +81,14 @@ def look_again(slot: Slot, look: Look, was_provisional: bool) -> None:
 def start_over(slot: Slot, look: Look) -> None:
     """Take a look on which nothing has been done yet for the first one. What was shown stays the most that is made."""
     if slot.outcome is None:
-        planned = {(change.kind, change.path) for change in look.changes}
         slot.first = slot.now = look
-        slot.records = [record for record in slot.records if (record.kind, record.target) in planned]
+        _forget_what_is_not_planned(slot)
+
+
+def _forget_what_is_not_planned(slot: Slot) -> None:
+    """A change that somebody else has made unnecessary is not one that was not made."""
+    planned = {(change.kind, change.path) for change in slot.now.changes}
+    slot.records = [record for record in slot.records if (record.kind, record.target) in planned]
 
 
 def may_differ(slot: Slot) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from autoglm_fix.connect import Agent, AgentError, ChannelClosed, Request
 from autoglm_fix.connect.bundle import argv
 from autoglm_fix.connect.local import LocalChannel
+from tests.disks import disk
 from tests.pythons import python_3_8
 
 FACTS = "tests.engine.facts"
@@ -111,9 +112,22 @@ def test_something_that_is_no_python_is_a_closed_channel() -> None:
 
 def test_the_lock_is_held_by_one_and_names_its_holder(state_dir: Path) -> None:
     first, second = (Agent(LocalChannel(argv(sys.executable)), str(state_dir)) for _ in range(2))
-    assert first.lock("run-1", "ann@desk") == {"held_by": None}
+    assert first.lock("run-1", "ann@desk") == {"held_by": None, "last": ""}
     held = second.lock("run-2", "bob@desk")["held_by"]
     first.close()
     assert "run run-1 of ann@desk, since " in held
-    assert second.lock("run-2", "bob@desk") == {"held_by": None}
+    taken = second.lock("run-2", "bob@desk")
+    assert (taken["held_by"], taken["last"]) == (None, held)
+    second.unlock()
+    third = Agent(LocalChannel(argv(sys.executable)), str(state_dir))
+    assert third.lock("run-3", "eve@desk")["held_by"] is None
     second.close()
+    third.close()
+
+
+def test_a_lock_that_cannot_be_written_is_a_problem_and_not_the_end_of_the_agent(tmp_path: Path) -> None:
+    with disk(tmp_path / "state", size="64k") as folder:
+        (folder / "ballast").write_bytes(b"x" * (os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize))
+        agent = Agent(LocalChannel(argv(sys.executable)), str(folder))
+        assert "No space left" in agent.lock("run-1", "ann@desk")["problem"]
+        agent.close()

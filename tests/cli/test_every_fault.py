@@ -406,6 +406,18 @@ def test_it_is_seen_without_a_trace_cured_alone_cured_once_and_taken_back(
     assert differences(broken, tree(host.root)) == set()
 
 
+def test_a_model_that_is_nowhere_is_fetched_and_then_looked_at_by_every_step(tmp_path: Path, host: Host) -> None:
+    shutil.rmtree(host.model.parent)
+    shards.edit_json(host.good / SETTINGS, max_new_tokens=0)
+    before = tree(host.root)
+    done = Command(tmp_path, host, Fault("", lambda _: None, (), (), tag="all"))()
+    steps = [step["status"] for step in done.document["hosts"]["localhost"]["steps"]]
+    assert (done.code, steps) == (0, ["fixed", "healthy", "fixed"]), done.out
+    assert json.loads((host.model / SETTINGS).read_text()) == {"eos_token_id": [257, 260, 262]}
+    assert autoglm_fix("undo", "--yes").code == 0
+    assert tree(host.root) == before
+
+
 @pytest.mark.parametrize(("name", "break_", "code"), INCURABLE, ids=[name for name, _, _ in INCURABLE])
 def test_what_has_no_cure_is_left_alone_with_a_command_to_go_on_with(
     tmp_path: Path, host: Host, name: str, break_: Break, code: str
@@ -435,3 +447,17 @@ def test_originals_kept_beside_the_model_leave_nothing_behind_after_an_undo(tmp_
         assert (host.model / ".autoglm-fix").is_dir()
         assert autoglm_fix("undo", "--yes").code == 0
         assert differences(before, tree(host.root)) == set()
+
+
+def test_what_a_later_steps_change_brings_to_light_is_said_and_cured_by_the_next_run(
+    tmp_path: Path, host: Host
+) -> None:
+    breaks.several(breaks.remove("tokenizer.json"), breaks.write("config.json", "{"))(host.model)
+    run = Command(tmp_path, host, Fault("", lambda _: None, (), (), tag="all"))
+    first = run()
+    assert (first.code, codes(first.document)) == (2, ["weights.tokenizer-missing", "generation_config.config-broken"])
+    (hidden,) = [step for step in first.document["hosts"]["localhost"]["steps"] if step["status"] == "unfixed"]
+    assert [declined["code"] for declined in hidden["declined"]] == ["run.hidden-until-now"]
+    second = run()
+    assert (second.code, statuses(second.document)) == (0, {"fixed", "healthy"})
+    assert (run().code, codes(run().document)) == (0, [])

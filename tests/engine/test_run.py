@@ -98,6 +98,7 @@ def test_a_failure_is_rolled_back_where_the_play_says_so(model: Path) -> None:
     rollback = result.hosts["here"].rollback
     assert rollback is not None
     assert rollback.status == "restored"
+    assert not result.changed
 
 
 def test_a_finding_that_no_fix_takes_on_is_unfixed_and_the_others_are_still_fixed(model: Path) -> None:
