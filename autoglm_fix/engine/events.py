@@ -68,6 +68,14 @@ class HostPlan:
 
 
 @dataclass(frozen=True)
+class PutBack:
+    """Paths that an earlier run was cut off in, and that are as they were before it."""
+
+    host: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PlansReady:
     """All hosts have been looked at. ``deeper`` marks the plan of a second, deeper look."""
 
@@ -129,6 +137,7 @@ Event = (
     | Doing
     | Progress
     | LogLine
+    | PutBack
     | PlansReady
     | ChangeMade
     | StepDone

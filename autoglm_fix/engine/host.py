@@ -12,7 +12,7 @@ from threading import Event as Flag
 from autoglm_fix.connect import ChannelClosed
 from autoglm_fix.proof import Proof
 
-from .events import HostDone, HostLost, HostPlan, HostStarted, Listener, LogLine
+from .events import HostDone, HostLost, HostPlan, HostStarted, Listener, PutBack
 from .results import Fault, HostResult, HostStatus, Rollback, StepStatus
 from .script import Script
 from .session import Connect, Refusal, Session
@@ -138,7 +138,8 @@ class HostWalk:
         return HostResult(
             name=self.target.name,
             status=host_verdict(
-                [service.status for service in services.values()],
+                # What a look that was cut short says is neither here nor there.
+                [] if self._cut_short else [service.status for service in services.values()],
                 trouble=self.trouble,
                 started=self._started,
                 interrupted=self._interrupted,
@@ -198,9 +199,8 @@ class HostWalk:
         if session is None:
             return
         put_back = session.begin(self.around.run, self.around.who)
-        for path in put_back:
-            self.around.emit(LogLine(self.target.name, f"put back what an earlier run was cut off in: {path}"))
         if put_back:
+            self.around.emit(PutBack(self.target.name, tuple(put_back)))
             # The facts are of before.
             for walk in self.current:
                 walk.look()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,9 +28,10 @@ class Order:
     forks: int = 50
 
 
-def new_run_id() -> str:
-    """An id that sorts by time: ``20261122T110000-ab12``."""
-    return time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
+def new_run_id(now_s: float | None = None) -> str:
+    """An id that sorts by time: ``20261122T110000-ab12``, the second and its fraction in 65536ths."""
+    now = time.time() if now_s is None else now_s
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(now)) + f"-{int(now % 1 * 65536):04x}"
 
 
 def run(order: Order, run_id: str, listen: Listener, approve: Approve, describe: Describe) -> RunResult:

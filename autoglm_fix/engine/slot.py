@@ -134,7 +134,8 @@ def _status(slot: Slot) -> StepStatus:
     if slot.now.error:
         return StepStatus.FAILED
     if slot.now.unknown:
-        return StepStatus.UNKNOWN
+        # What an earlier pending change will make readable is not unknown yet.
+        return StepStatus.PENDING if slot.now.provisional else StepStatus.UNKNOWN
     possible = {change.path for change in makeable(slot)}
     statuses = [
         StepStatus.PENDING

@@ -14,6 +14,7 @@ from autoglm_fix.engine.events import (
     PlansReady,
     Progress,
     ProofDone,
+    PutBack,
     RunStarted,
     StepDone,
 )
@@ -62,6 +63,9 @@ class Happening:
         elif isinstance(event, (Doing, LogLine)):
             if self._verbosity:
                 yield self._about(event.host, self._aside(event))
+        elif isinstance(event, PutBack):
+            for path in event.paths:
+                yield self._about(event.host, Span(self._words.say("report.now-put-back", path=path), "warn"))
         elif isinstance(event, HostDone):
             yield from self._finished(event)
         elif isinstance(event, (ChangeMade, StepDone, ProofDone, HostLost)):

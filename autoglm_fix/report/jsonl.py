@@ -19,6 +19,7 @@ from autoglm_fix.engine.events import (
     PlansReady,
     Progress,
     ProofDone,
+    PutBack,
     RunDone,
     RunStarted,
     StepDone,
@@ -37,6 +38,7 @@ _NAMES: dict[type[Event], str] = {
     Doing: "doing",
     Progress: "progress",
     LogLine: "log-line",
+    PutBack: "put-back",
     PlansReady: "plans-ready",
     ChangeMade: "change-made",
     StepDone: "step-done",
@@ -70,7 +72,7 @@ class JsonLines:
 
     def _keys(self, event: Event) -> Mapping[str, Any]:
         words = self._words
-        if isinstance(event, (RunStarted, HostStarted, Doing, Progress, LogLine)):
+        if isinstance(event, (RunStarted, HostStarted, Doing, Progress, LogLine, PutBack)):
             return {name: list(each) if isinstance(each, tuple) else each for name, each in vars(event).items()}
         if isinstance(event, PlansReady):
             return {"deeper": event.deeper, "plans": [self._plan(plan) for plan in event.plans]}
@@ -102,6 +104,7 @@ def event_schema() -> dict[str, Any]:
         Doing: _keys("host", "phase", "what"),
         Progress: {**_keys("host", "what", "unit"), "done": _COUNT, "total": _COUNT},
         LogLine: _keys("host", "line"),
+        PutBack: {**_keys("host"), "paths": texts},
         PlansReady: {"deeper": {"type": "boolean"}, "plans": {"type": "array", "items": plan}},
         ChangeMade: {**_keys("host", "step"), "change": {"$ref": "#/$defs/change"}},
         StepDone: {**_keys("host"), "step": step},

@@ -242,3 +242,11 @@ def test_hosts_are_looked_at_side_by_side(tmp_path: Path) -> None:
     assert threading.active_count() < 10
     result = fleet(hosts(tmp_path, *["good"] * 12), Step())
     assert result.counts == {"clean": 12}
+
+
+def test_run_ids_sort_by_time_also_within_a_second() -> None:
+    moments = [1795345200.0, 1795345200.002, 1795345200.5, 1795345200.999, 1795345201.0]
+    ids = [new_run_id(moment) for moment in moments]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)
+    assert ids[2].endswith("-8000")
