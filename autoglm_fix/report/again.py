@@ -7,12 +7,15 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_SETS = re.compile(r"-e (\w+)=")
+
 
 @dataclass(frozen=True)
 class Again:
     """How this run was asked for: the playbook and the options that a next run needs as well.
 
-    ``options`` are those that choose hosts and values (``-i``, ``-e`` without secrets), as typed.
+    ``options`` are those that choose hosts and values (``-i``, ``-e`` without secrets), each with its
+    value, as typed.
     """
 
     playbook: str
@@ -27,9 +30,18 @@ class Again:
         for offered, verb in (("autoglm-fix run no-output", "run"), ("autoglm-fix verify", "verify")):
             if command == offered or command.startswith(f"{offered} "):
                 playbook = () if verb == "verify" and self.playbook == "no-output" else (self.playbook,)
-                start = shlex.join(("autoglm-fix", verb, *playbook, *self.options))
-                return start + command[len(offered) :]
+                rest = command[len(offered) :]
+                start = shlex.join(("autoglm-fix", verb, *playbook, *self._without(set(_SETS.findall(rest)))))
+                return start + rest
         return command
+
+    def _without(self, names: set[str]) -> tuple[str, ...]:
+        """The options but for the variables that the offered command sets anew."""
+        kept: list[str] = []
+        for option, value in zip(self.options[::2], self.options[1::2], strict=False):
+            if option != "-e" or value.partition("=")[0] not in names:
+                kept += [option, value]
+        return tuple(kept)
 
     def completed_in(self, text: str) -> str:
         """A sentence with each command of ours in it completed."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from autoglm_fix.engine.events import HostPlan, PlansReady
 from autoglm_fix.engine.results import Fault, HostStatus
 from autoglm_fix.proof import Check
+from autoglm_fix.report.again import Again
 
 from . import runs
 from .test_console import printed, summary
@@ -86,3 +87,9 @@ def test_the_plan_counts_in_a_log_alone() -> None:
     plan = next(event for event in runs.events(runs.result(runs.REPAIRED)) if isinstance(event, PlansReady))
     assert "2 changes on 1 host in all." in printed([plan])
     assert "1 host in all" not in printed([plan], terminal=True, width=100)
+
+
+def test_an_offered_command_sets_a_variable_anew_instead_of_twice() -> None:
+    again = Again("no-output", ("-i", "hosts.yml", "-e", "weights_source=/bad", "-e", "require_gpu=false"))
+    offered = again.completed("autoglm-fix run no-output -e weights_source=DIR")
+    assert offered == "autoglm-fix run no-output -i hosts.yml -e require_gpu=false -e weights_source=DIR"
