@@ -19,6 +19,7 @@ from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.connect import Agent
 from autoglm_fix.connect.bundle import argv
 from autoglm_fix.connect.local import LocalChannel
+from autoglm_fix.engine.bound import Patience
 from autoglm_fix.engine.gather import Facts, Want
 from tests.pythons import python_3_8
 
@@ -122,7 +123,8 @@ def test_an_agent_from_memory_brings_the_probe_along(tmp_path: Path, agent_pytho
     agent = Agent(LocalChannel(argv(sys.executable if agent_python == "this" else python_3_8())))
     try:
         facts = Facts(agent, service, lambda fact, event: None)
-        wanted = [Want.of(kind, {}, {}, 60.0) for kind in (Tokenizer, Vocabulary, GenerationSettings, TokenizerTexts)]
+        kinds = (Tokenizer, Vocabulary, GenerationSettings, TokenizerTexts)
+        wanted = [Want.of(kind, {}, {}, Patience(60.0)) for kind in kinds]
         known = facts.gather(wanted)
     finally:
         agent.close()
