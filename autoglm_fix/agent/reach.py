@@ -33,9 +33,10 @@ class Who:
             self.uid = int(named) if named.isascii() and named.isdigit() else self.uid if not named else None
             self.groups = frozenset() if named else self.groups
             return
-        self.name, self.home = entry.pw_name, entry.pw_dir
+        self.name = entry.pw_name
         if named:
-            self.uid = entry.pw_uid
+            # Whoever runs the agent keeps the HOME that it was started with.
+            self.uid, self.home = entry.pw_uid, entry.pw_dir
             self.groups = frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid))
 
     def may(self, path: str, seen: os.stat_result, wanted: int) -> bool:
