@@ -18,7 +18,7 @@ from typing import Any
 
 from .context import Context
 from .frames import Frames, pack, unpack, write_all
-from .memory import MemoryImporter
+from .memory import MemoryImporter, NotSent
 from .service import ServiceSpec
 from .state import State
 from .unknown import CannotTell
@@ -183,6 +183,9 @@ def _work(work: Any, request: dict[str, Any], sink: int, state: State) -> None:
             say({"result": work(context, state, **request.get("arguments", {}))})
         except CannotTell as err:
             say({"error": {"kind": "unknown", "message": str(err)}})
+        except NotSent as err:
+            # What is rarely needed is not sent ahead: it comes, and the request is asked again.
+            say({"error": {"kind": "needs", "message": err.name}})
         except Exception:
             say({"error": _crash()})
     finally:

@@ -11,9 +11,18 @@ import importlib.machinery
 import sys
 from types import CodeType
 
+_OURS = "autoglm_fix."
+
+
+class NotSent(ImportError):
+    """A module of ours that is not here; ``name`` says which.
+
+    No ModuleNotFoundError: ``from package import module`` turns that into another error, without the name.
+    """
+
 
 class MemoryImporter(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
-    """Finds and loads the modules whose sources it was given, before any installed copy of them.
+    """Finds and loads the modules whose sources it was given, and never an installed copy of one.
 
     A package's source goes by the name ``package.__init__``.
     """
@@ -29,6 +38,8 @@ class MemoryImporter(importlib.abc.InspectLoader, importlib.abc.MetaPathFinder):
         self, fullname: str, path: object = None, target: object = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname not in self.sources and not self.is_package(fullname):
+            if fullname.startswith(_OURS):
+                raise NotSent(f"{fullname} has not been sent", name=fullname)
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=self.is_package(fullname))
 

@@ -12,11 +12,11 @@ import re
 import sys
 
 # Read by pattern: parsing every module would take a tenth of a second of each run.
-_FROM = re.compile(r"^[ \t]*from (\.+)([\w.]*) import (?:\(([^)]*)\)|([^(#\n]+))", re.MULTILINE)
+_FROM = re.compile(r"^([ \t]*)from (\.+)([\w.]*) import (?:\(([^)]*)\)|([^(#\n]+))", re.MULTILINE)
 
 
-def with_imports(*names: str) -> dict[str, str]:
-    """These modules and what they import relatively, at their top or later, by full name.
+def with_imports(*names: str, later: bool = True) -> dict[str, str]:
+    """These modules and what they import relatively, by full name; without ``later`` only at their top.
 
     Packages go by ``package.__init__``, as the importer from memory takes them; those above a module
     are empty unless a name that they define themselves is imported.
@@ -34,7 +34,7 @@ def with_imports(*names: str) -> dict[str, str]:
             raise ImportError(f"no module {name} in the agent")
         source, package = read
         found[name + ".__init__" if package else name] = source
-        waiting += _imported(name, source, package)
+        waiting += _imported(name, source, package, later)
     for name in seen:
         parts = name.split(".")
         for count in range(1, len(parts)):
@@ -46,7 +46,7 @@ def with_imports(*names: str) -> dict[str, str]:
 def _read(name: str) -> tuple[str, bool] | None:
     try:
         spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:  # its parent is a module, no package
+    except ImportError:  # its parent is a module, no package; or it was not sent
         return None
     except ValueError:  # loaded before there was an importer, and so without a spec
         specs = (finder.find_spec(name, None) for finder in sys.meta_path)
@@ -57,15 +57,17 @@ def _read(name: str) -> tuple[str, bool] | None:
     return (read(name) if read else None) or "", spec.submodule_search_locations is not None
 
 
-def _imported(name: str, source: str, package: bool) -> list[str]:
+def _imported(name: str, source: str, package: bool, later: bool) -> list[str]:
     names: list[str] = []
     parts = name.split(".")
     for found in _FROM.finditer(source):
-        above = len(found[1]) - 1 if package else len(found[1])
+        if found[1] and not later:
+            continue
+        above = len(found[2]) - 1 if package else len(found[2])
         base = ".".join(parts[: len(parts) - above])
-        if found[2]:
-            base += "." + found[2]
-        for alias in (found[3] or found[4]).split(","):
+        if found[3]:
+            base += "." + found[3]
+        for alias in (found[4] or found[5]).split(","):
             if alias.strip():
                 below = base + "." + alias.split()[0]
                 names.append(below if _read(below) is not None else base)

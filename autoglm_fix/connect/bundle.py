@@ -43,9 +43,12 @@ def argv(python: str) -> tuple[str, ...]:
     return (python, "-I", "-B", "-X", "utf8", "-c", BOOTSTRAP)
 
 
-def sources(roots: Iterable[str]) -> dict[str, str]:
-    """The source of each module that these modules of the agent import, and of their packages."""
-    return dict(_sources(tuple(sorted(roots))))
+def sources(roots: Iterable[str], *, later: bool = True) -> dict[str, str]:
+    """The source of each module that these modules of the agent import, and of their packages.
+
+    Without ``later``, those that are imported inside a function are left out: what is rarely needed.
+    """
+    return dict(_sources(tuple(sorted(roots)), later))
 
 
 def boot_frame(roots: Iterable[str]) -> tuple[bytes, frozenset[str]]:
@@ -63,13 +66,13 @@ def lean(source: str) -> str:
 
 
 @functools.cache
-def _sources(roots: tuple[str, ...]) -> dict[str, str]:
-    return {name: lean(source) for name, source in with_imports(*roots).items()}
+def _sources(roots: tuple[str, ...], later: bool) -> dict[str, str]:
+    return {name: lean(source) for name, source in with_imports(*roots, later=later).items()}
 
 
 @functools.cache
 def _boot_frame(roots: tuple[str, ...]) -> tuple[bytes, frozenset[str]]:
-    modules = _sources(roots)
+    modules = _sources(roots, False)
     # Sent to each host, made once a run: here the best compression is worth its time.
     body = zlib.compress(json.dumps(modules, ensure_ascii=False).encode(), 9)
     return len(body).to_bytes(4, "big") + body, frozenset(modules)

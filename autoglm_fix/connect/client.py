@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from .channel import Channel, ChannelClosed
 # How much longer than the agent the controller waits, before it gives the host up.
 _GRACE_S = 10.0
 _POLL_S = 0.5
+_READING = ("hello", "collect", "preview")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Agent:
         self._stop = stop or threading.Event()
         self._frames = Frames()
         self._next = 0
+        self._asked: set[tuple[int, str]] = set()
         frame, self._sent = boot_frame(())
         self._write(frame + pack({"id": 0, "verb": "state", "state_dir": state_dir}))
 
@@ -85,7 +87,9 @@ class Agent:
         """
         first = self._next
         self._next += len(requests)
-        self._load([module for request in requests for module in request.modules])
+        for request in requests:
+            # Only what reads may stop half-way for want of a module, and be asked again.
+            self._load(request.modules, later=request.verb not in _READING)
         self._write(b"".join(pack(_wire(first + n, request)) for n, request in enumerate(requests)))
         replies: dict[int, Reply | AgentError] = {}
         latest = time.monotonic() + max((request.deadline_s for request in requests), default=0.0) + _GRACE_S
@@ -97,15 +101,10 @@ class Agent:
                     self._cancel(range(first, self._next))
                 if time.monotonic() > latest:
                     raise ChannelClosed("no answer within the deadline: the connection is frozen")
-                for body in self._frames.feed(self._channel.read(_POLL_S)):
-                    message = unpack(body)
+                for message in self._messages():
                     index = message["id"] - first
-                    if index < 0:
-                        continue
-                    if "event" not in message:
-                        replies[index] = _reply(message)
-                    elif heard is not None:
-                        heard(index, message)
+                    if index >= 0:
+                        self._take(index, message, requests[index], heard, replies)
         except BrokenFrame as err:
             self._channel.close()
             raise ChannelClosed(f"something else wrote on the channel: {err}") from err
@@ -121,8 +120,7 @@ class Agent:
         self._write(pack({"id": number, "verb": "lock", "run": run, "who": who}))
         latest = time.monotonic() + _GRACE_S
         while time.monotonic() < latest:
-            for body in self._frames.feed(self._channel.read(_POLL_S)):
-                message = unpack(body)
+            for message in self._messages():
                 if message["id"] == number:
                     result: dict[str, Any] = message["result"]
                     return result
@@ -143,13 +141,50 @@ class Agent:
         for number in numbers:
             self._write(pack({"id": 0, "verb": "cancel", "of": number}))
 
-    def _load(self, modules: Iterable[str]) -> None:
-        wanted = [module for module in modules if module not in self._sent]
-        if not wanted:
+    def _messages(self) -> Iterator[dict[str, Any]]:
+        """What has come by now; waits a moment where nothing has."""
+        for body in self._frames.feed(self._channel.read(_POLL_S)):
+            yield unpack(body)
+
+    def _take(
+        self,
+        index: int,
+        message: Mapping[str, Any],
+        request: Request,
+        heard: _Heard | None,
+        replies: dict[int, Reply | AgentError],
+    ) -> None:
+        """One message of a request: an event, its reply, or the wish for a module, which is sent along."""
+        if "event" in message:
+            if heard is not None:
+                heard(index, message)
             return
-        more = {name: text for name, text in sources(wanted).items() if name not in self._sent}
-        self._sent |= set(wanted) | more.keys()
-        self._write(pack({"id": 0, "verb": "load", "sources": more}))
+        reply = _reply(message)
+        if isinstance(reply, AgentError) and reply.kind == "needs":
+            if request.verb in _READING and self._send_along(message["id"], reply.message):
+                self._write(pack(_wire(message["id"], request)))
+                return
+            reply = AgentError("crash", f"the module {reply.message} is missing on the host", reply.tail)
+        replies[index] = reply
+
+    def _send_along(self, number: int, module: str) -> bool:
+        """Send a module that a request turned out to need; False where it has asked for it before, or there is none."""
+        if (number, module) in self._asked:
+            return False
+        self._asked.add((number, module))
+        try:
+            self._load([module], later=False)
+        except ImportError:
+            return False
+        return True
+
+    def _load(self, modules: Iterable[str], *, later: bool) -> None:
+        """Send the modules that the agent does not have yet; ``later``: those too that functions import."""
+        wanted = sources(modules, later=later)
+        more = {name: text for name, text in wanted.items() if name not in self._sent}
+        if more:
+            self._sent |= more.keys()
+            self._write(pack({"id": 0, "verb": "load", "sources": more}))
 
 
 def _wire(number: int, request: Request) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Iterable
 
 from ..context import Context
 from ..formats import BadRange, Content, Tensor, TensorGroup
-from ..formats.scan import Job, read_all
 from ..model.choice import Choice, choose, is_index, weight_format, whole_set
 from ..model.config import Config, parse_config
 from ..model.files import Folder, ModelFile, is_text
@@ -225,6 +224,8 @@ class _Looking:
         return (self._read_all(files, tensors) if self.deep else files), index
 
     def _read_all(self, files: list[ModelFile], tensors: dict[str, list[Tensor]]) -> list[ModelFile]:
+        from ..formats.scan import Job, read_all
+
         whole = [each for each in files if each.content is not None and each.content.state == "whole"]
         jobs = [Job(each.host, each.size or 0, tensors[each.name], each.recorded) for each in whole]
         what = f"reading {self.located.inside}"

@@ -8,6 +8,8 @@ from typing import Any
 
 from ..context import Context
 from ..formats import clean
+from ..proof import tokenizer_probe
+from ..service_run.call import call
 from ..unknown import CannotTell
 from .generation_settings import asked_for_chats, launched_with
 from .text_file import TextFile, TextFiles
@@ -203,9 +205,6 @@ def _tried(
     there: dict[str, int],
     longest: int,
 ) -> tuple[list[Template], Behaviour]:
-    from ..proof import tokenizer_probe
-    from ..service_run.call import call
-
     arguments = {
         "folder": ctx.view.through(files.inside),
         "templates": {source: text for source, (_, text) in sources.items()},

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .gguf import SCALES
-
 ZERO_BLOCK = 1 << 15
 SHORTEST_RUN = 2 * ZERO_BLOCK  # a run that long covers a whole block, wherever it starts
 _PEEK = 64
@@ -64,6 +62,8 @@ def not_numbers(buffer: bytearray, length: int, dtype: str, phase: int) -> tuple
         if any(each in top for each in words.tops):
             return _count(buffer, length, words)
         return 0, 0
+    from .gguf import SCALES
+
     count, first = 0, length
     size, scales = SCALES.get(dtype, (1, ()))
     for offset in scales:

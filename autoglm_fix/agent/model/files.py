@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, replace
 from typing import Callable, TypeVar
 
-from ..formats import Content, Source, Tensor, Verdict, clean, gguf, safetensors, stand_in, torch_archive
+from ..formats import Content, Source, Tensor, Verdict, clean, safetensors, stand_in
 from ..formats.damage import glance
 from ..reach import Reach
 from ..unknown import CannotTell
@@ -16,7 +16,6 @@ from .leftovers import recorded_digest
 
 T = TypeVar("T")
 
-_READERS = {"safetensors": safetensors.read, "gguf": gguf.read, "torch": torch_archive.read}
 _HEAD = 1024
 _LONGEST_TEXT = 1 << 26
 _TEXTS = frozenset(
@@ -107,9 +106,10 @@ class Folder:
         Its holes, and ``samples`` blocks of its largest tensors, are looked at unless that is None.
         """
         form = weight_format(file.name)
+        read = _reader(form)
 
         def judge(source: Source) -> Verdict:
-            content, tensors = _READERS[form](source)
+            content, tensors = read(source)
             if samples is not None and content.state == "whole":
                 content = replace(content, bad=glance(source, tensors, samples))
             return content, tensors
@@ -137,6 +137,19 @@ class Folder:
         except OSError as err:
             return replace(file, content=Content(form, "broken", f"reading it fails: {err.strerror}")), None
         return replace(file, content=content), found
+
+
+def _reader(form: str) -> Callable[[Source], Verdict]:
+    """The reader of a format. Only the usual one is always at hand."""
+    if form == "gguf":
+        from ..formats import gguf
+
+        return gguf.read
+    if form == "torch":
+        from ..formats import torch_archive
+
+        return torch_archive.read
+    return safetensors.read
 
 
 def _whole_text(source: Source) -> tuple[Content, bytes]:
