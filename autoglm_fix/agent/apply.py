@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Any
 
-from .changes import CannotChange, Change, from_wire
+from .changes import CannotChange, from_wire, kind_of
 from .changes.keep import Inverse, keep, make_folders, missing_parents, put_back, replace
 from .collect import plain
 from .context import Context
@@ -38,43 +38,70 @@ def apply(ctx: Context, state: State, run: str, step: str, changes: list[dict[st
 
 
 def _make(ctx: Context, journal: Journal, number: int, step: str, wire: dict[str, Any]) -> None:
-    change: Change = from_wire(wire)
-    made = missing_parents(change.path)
-    folder, name = os.path.split(change.path)
-    staged = os.path.join(folder, f".{name}.autoglm-fix-new")
+    change: Any = from_wire(wire)
     os.makedirs(journal.folder, mode=0o700, exist_ok=True)
-    scratch = getattr(change, "scratch", None)
-    inverse = Inverse(change.path, staged, keep(change.path, journal.folder, str(number)), made, scratch)
-    journal.append({"intent": number, "step": step, "change": wire, "inverse": plain(inverse)})
+    entry = {"intent": number, "step": step, "change": wire}
+    if hasattr(change, "stage"):
+        made = missing_parents(change.path)
+        folder, name = os.path.split(change.path)
+        staged = os.path.join(folder, f".{name}.autoglm-fix-new")
+        scratch = getattr(change, "scratch", None)
+        inverse = Inverse(change.path, staged, keep(change.path, journal.folder, str(number)), made, scratch)
+        entry["inverse"] = plain(inverse)
+    else:
+        entry["before"] = change.before(ctx, os.path.join(journal.folder, "kept", str(number)))
+    journal.append(entry)
     try:
-        make_folders(made)
-        if os.path.lexists(staged):
-            os.unlink(staged)
-        change.stage(ctx, staged)
-        replace(inverse)
+        if "before" in entry:
+            change.make(ctx)
+        else:
+            _replace(ctx, change, inverse)
     except (CannotChange, OSError):
-        put_back(inverse)
+        _put_back(ctx, entry)
         journal.append({"outcome": number, "result": "failed"})
         raise
-    journal.append({"outcome": number, "result": "made", "now": fingerprint(change.path)})
+    journal.append({"outcome": number, "result": "made", "now": _now(ctx, entry)})
+
+
+def _replace(ctx: Context, change: Any, inverse: Inverse) -> None:
+    make_folders(inverse.made)
+    if os.path.lexists(inverse.staged):
+        os.unlink(inverse.staged)
+    change.stage(ctx, inverse.staged)
+    replace(inverse)
+
+
+def _put_back(ctx: Context, entry: dict[str, Any]) -> None:
+    """Take back what an intent announced."""
+    if "before" in entry:
+        kind_of(entry["change"]["kind"]).put_back(ctx, entry["before"])
+    else:
+        put_back(Inverse(**entry["inverse"]))
+
+
+def _now(ctx: Context, entry: dict[str, Any]) -> list[Any]:
+    """What tells that somebody has edited what an intent changed."""
+    if "before" in entry:
+        found: list[Any] = kind_of(entry["change"]["kind"]).fingerprint(ctx, entry["before"])
+        return found
+    return fingerprint(entry["inverse"]["path"])
 
 
 def recover(ctx: Context, state: State) -> list[str]:
-    """Put back every change whose making was cut off. Returns the paths."""
+    """Put back every change whose making was cut off. Returns what was touched."""
     reverted = []
     for run in state.runs():
         journal = Journal(state, run)
         intents, outcomes = _by_number(journal)
         for number in sorted(set(intents) - set(outcomes), reverse=True):
-            inverse = Inverse(**intents[number]["inverse"])
-            put_back(inverse)
+            _put_back(ctx, intents[number])
             journal.append({"outcome": number, "result": "reverted"})
-            reverted.append(inverse.path)
+            reverted.append(_target(intents[number]))
     return reverted
 
 
 def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> list[dict[str, Any]]:
-    """Bring back what a run changed here, newest first.
+    """Bring back what a run changed here, newest first; each service's state last, and once.
 
     Returns an entry a change: ``path``, ``state`` (``would-restore``, ``would-remove`` for what was not
     there before, then ``restored`` and ``removed``, or ``refused``) and ``problem``. Where one path was
@@ -84,26 +111,49 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     intents, outcomes = _by_number(journal)
     # What was cut off has no outcome; ``recover`` puts it back as soon as the lock is held.
     results = {number: outcomes.get(number, {"result": "cut off"})["result"] for number in intents}
-    made = [number for number in sorted(intents, reverse=True) if results[number] in ("made", "cut off")]
+    made = _in_order_of_undo(
+        {number: intents[number] for number in intents if results[number] in ("made", "cut off")}
+    )
     report = []
     # A path that the run changed twice is compared with what the last change left there.
     compared = set()
     for number in made:
-        inverse = Inverse(**intents[number]["inverse"])
-        known = results[number] == "made" and inverse.path not in compared
-        edited = known and fingerprint(inverse.path) != outcomes[number]["now"]
-        compared.add(inverse.path)
-        problem = f"{inverse.path} was edited since" if edited else None
-        coming = "would-restore" if inverse.kept else "would-remove"
-        report.append({"path": inverse.path, "state": coming, "problem": problem})
+        entry = intents[number]
+        target = _target(entry)
+        known = results[number] == "made" and target not in compared
+        edited = known and _now(ctx, entry) != outcomes[number]["now"]
+        compared.add(target)
+        problem = f"{target} was edited since" if edited else None
+        coming = "would-restore" if "before" in entry or entry["inverse"]["kept"] else "would-remove"
+        report.append({"path": target, "state": coming, "problem": problem})
     refused = any(entry["problem"] for entry in report) and not force
     if dry_run or refused:
         return [{**entry, "state": "refused"} for entry in report] if refused else report
     for number, entry in zip(made, report):
-        put_back(Inverse(**intents[number]["inverse"]))
+        _put_back(ctx, intents[number])
         journal.append({"outcome": number, "result": "undone"})
         entry["state"] = {"would-restore": "restored", "would-remove": "removed"}[str(entry["state"])]
     return report
+
+
+def _in_order_of_undo(intents: dict[int, dict[str, Any]]) -> list[int]:
+    """Newest first; then, once for each service, the first of those that changed its state."""
+    of_state: dict[str, int] = {}
+    others = []
+    for number in sorted(intents):
+        change = intents[number]["change"]
+        if kind_of(change["kind"]).undo == "state":
+            of_state.setdefault(_target(intents[number]), number)
+        else:
+            others.append(number)
+    return others[::-1] + list(of_state.values())
+
+
+def _target(entry: dict[str, Any]) -> str:
+    """What an intent touches, as reports name it."""
+    if "inverse" in entry:
+        return str(entry["inverse"]["path"])
+    return str(from_wire(entry["change"]).path)
 
 
 def _by_number(journal: Journal) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:

@@ -13,6 +13,9 @@ KINDS = {
     "write_file": ("write_file", "WriteFile"),
     "link": ("link", "Link"),
     "fetch_file": ("fetch_file", "FetchFile"),
+    "install": ("install", "Install"),
+    "restart": ("restart", "Restart"),
+    "recreate": ("recreate", "Recreate"),
 }
 
 
@@ -38,18 +41,22 @@ class CannotChange(Exception):
 
 
 class Change(Protocol):
-    """One edit of one path: a frozen dataclass of JSON-able fields.
+    """One edit, written down: a frozen dataclass of JSON-able fields.
 
     ``says`` is the code of the sentence that tells people what it does (``<fix>.<what>``), ``values``
-    what that is filled with. ``path`` is the host's path. ``stage`` builds the new thing at another
-    name in the same folder; keeping the old one, the journal, the rename and the undo are the same for
-    every kind.
+    what that is filled with. ``path`` is what it touches: the host's path of a file, the folder of an
+    environment, a service's name for its manager. ``risk``: ``safe``, ``restart`` (takes effect at the service's
+    next start, or is one) or ``disruptive``. ``undo``: ``exact``, ``state`` or ``none``.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     kind: ClassVar[str]
-    risk: ClassVar[str]  # safe | restart | disruptive
-    undo: ClassVar[str]  # exact | state | none
+
+    @property
+    def risk(self) -> str: ...
+
+    @property
+    def undo(self) -> str: ...
 
     @property
     def path(self) -> str: ...
@@ -62,7 +69,39 @@ class Change(Protocol):
 
     def preview(self, ctx: Context) -> Preview: ...
 
+
+class Replacement(Change, Protocol):
+    """A change of one path: ``stage`` builds the new thing at another name in the same folder.
+
+    Keeping the old one, the journal, the rename and the undo are the same for every kind.
+    """
+
     def stage(self, ctx: Context, staged: str) -> None: ...
+
+
+class Act(Change, Protocol):
+    """A change that is more than one path replaced: packages, a container, a service's state.
+
+    It carries all that it needs: its undo may run without the inventory. Those whose undo is ``state`` are
+    put back after everything else, once for each ``path``, to what the first of them found.
+    """
+
+    def before(self, ctx: Context, folder: str) -> dict[str, Any]:
+        """What putting back needs, JSON-able. Files that are kept go below ``folder`` (made when needed).
+
+        Nothing has changed yet: CannotChange where the way back cannot be kept.
+        """
+
+    def make(self, ctx: Context) -> None:
+        """Make it. CannotChange where that failed; ``put_back`` is called then."""
+
+    @classmethod
+    def put_back(cls, ctx: Context, before: dict[str, Any]) -> None:
+        """Bring back what was, from any point at which ``make`` may have been cut off; again, if called again."""
+
+    @classmethod
+    def fingerprint(cls, ctx: Context, before: dict[str, Any]) -> list[Any]:
+        """What tells a state that somebody edited since from the one that was left; the same for both: []."""
 
 
 def to_wire(change: Change) -> dict[str, Any]:
@@ -73,6 +112,11 @@ def to_wire(change: Change) -> dict[str, Any]:
 def from_wire(wire: dict[str, Any]) -> Change:
     """The change that a controller asked for. Unknown kinds are refused."""
     values = dict(wire)
-    module, name = KINDS[values.pop("kind")]
-    made: Change = getattr(importlib.import_module("." + module, __name__), name)(**values)
+    made: Change = kind_of(values.pop("kind"))(**values)
     return made
+
+
+def kind_of(kind: str) -> Any:
+    """The class of a kind of change."""
+    module, name = KINDS[kind]
+    return getattr(importlib.import_module("." + module, __name__), name)

@@ -19,7 +19,8 @@ class WriteFile:
 
     ``splices`` are ``(start, end, text)`` in bytes of the old content, in order, not overlapping.
     ``before`` is the sha256 of the old content, None for a file that does not exist yet; ``after``
-    is that of the result, so that a wrong computation never reaches the disk.
+    is that of the result, so that a wrong computation never reaches the disk. ``risk`` is ``restart`` for a
+    file that the service reads at its start.
     """
 
     path: str
@@ -28,9 +29,9 @@ class WriteFile:
     after: str
     says: str = ""
     values: dict[str, str] = field(default_factory=dict)
+    risk: str = "safe"
 
     kind: ClassVar[str] = "write_file"
-    risk: ClassVar[str] = "safe"
     undo: ClassVar[str] = "exact"
 
     def preview(self, ctx: Context) -> Preview:
