@@ -1,4 +1,7 @@
-"""Tables and rules as data: one YAML file a topic, each row with its source and date."""
+"""Tables and rules as data: one file a topic, each row or file with its source and date.
+
+What is long is JSON, which loads in no time; what people edit is YAML.
+"""
 
 from __future__ import annotations
 
@@ -20,5 +23,9 @@ def table(name: str, shape: type[T]) -> T:
 
 @functools.cache
 def _read(name: str) -> Any:
-    with (resources.files(__name__) / f"{name}.yml").open("rb") as source:
+    folder = resources.files(__name__)
+    long = folder / f"{name}.json"
+    if long.is_file():
+        return msgspec.json.decode(long.read_bytes())
+    with (folder / f"{name}.yml").open("rb") as source:
         return yaml.load(source, Loader=_Loader)
