@@ -6,19 +6,19 @@ It is asked in a child with a deadline: on a wedged driver every call blocks for
 from __future__ import annotations
 
 import ctypes
-import json
-import os
-import select
-import signal
 import time
 from typing import Any, Callable
 
-_LIBRARIES = ("libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1")
-NO_ANSWER = "the driver does not answer"
+from .apart import NO_ANSWER, Apart, say
+
+__all__ = ["NO_ANSWER", "ask", "loaded", "snapshot"]
+
+# The folders after the first: WSL2, NixOS, and the nodes of cloud clusters.
+_FOLDERS = ("", "/usr/lib/wsl/lib/", "/run/opengl-driver/lib/", "/usr/local/nvidia/lib64/")
+_NAME = "libnvidia-ml.so.1"
 _NOT_AVAILABLE = 0xFFFFFFFFFFFFFFFF
-_TOO_SMALL = 7
+_NOT_SUPPORTED, _TOO_SMALL, _NO_LIBRARY, _NO_FUNCTION = 3, 7, 12, 13
 _TEXT = 96
-_REAP_S = 2.0
 
 
 class _Memory(ctypes.Structure):
@@ -37,7 +37,7 @@ class _Process(ctypes.Structure):
 class _Failed(Exception):
     """A call that NVML refused, in its own words, with its code."""
 
-    def __init__(self, message: str, code: int = -1) -> None:
+    def __init__(self, message: str, code: int = _NO_FUNCTION) -> None:
         super().__init__(message)
         self.code = code
 
@@ -45,62 +45,44 @@ class _Failed(Exception):
 def snapshot(timeout_s: float = 10.0) -> dict[str, Any]:
     """``{"driver": "...", "gpus": [...]}``, or ``{"problem": reason}`` where NVML cannot say.
 
-    A GPU has ``index``, ``uuid``, ``name``, ``total``, ``free``, ``used`` (bytes) and ``processes``, a list
-    of ``pid`` (the host's), ``name`` and ``used`` (None where the driver does not tell). What one GPU
-    refuses is in its ``problems``, and the key is absent.
+    ``library`` is the file that was loaded, ``code`` the nvmlReturn_t that goes with a problem. A GPU has
+    ``index``, ``uuid``, ``name``, ``capability`` ("8.9"), ``total``, ``free``, ``used`` (bytes), ``mig``, ``mode`` (of
+    computing: 2 forbids it, 3 is for one process alone) and ``processes``, a list of ``pid`` (the host's),
+    ``name``, ``used`` (None where the driver does not tell) and ``kind`` (``compute`` or ``graphics``). What one
+    GPU refuses is in its ``problems``, and the key is absent; of one that refuses all, ``code`` says why.
     """
-    source, sink = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(source)
-            with os.fdopen(sink, "wb") as out:
-                out.write(json.dumps(_read()).encode())
-        finally:
-            os._exit(0)
-    os.close(sink)
-    try:
-        return _answer(source, time.monotonic() + timeout_s)
-    finally:
-        os.close(source)
-        os.kill(child, signal.SIGKILL)
-        given_up = time.monotonic() + _REAP_S  # one that hangs in the driver is left behind
-        while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < given_up:
-            time.sleep(0.01)
+    return ask().answer(time.monotonic() + timeout_s)
 
 
-def _answer(source: int, deadline: float) -> dict[str, Any]:
-    data = b""
-    while True:
-        if not select.select([source], [], [], max(deadline - time.monotonic(), 0))[0]:
-            return {"problem": NO_ANSWER}
-        more = os.read(source, 1 << 16)
-        if not more:
-            break
-        data += more
-    if not data:
-        return {"problem": "the process that asked the driver died"}
-    answer: dict[str, Any] = json.loads(data)
-    return answer
+def ask() -> Apart:
+    """Begin to ask; the answer is a snapshot."""
+    return Apart(lambda sink: say(sink, _read()))
 
 
 def _read() -> dict[str, Any]:
-    for name in _LIBRARIES:
+    for folder in _FOLDERS:
         try:
-            library = ctypes.CDLL(name)
+            library = ctypes.CDLL(folder + _NAME)
             break
         except OSError:
             continue
     else:
-        return {"problem": f"there is no {_LIBRARIES[0]}"}
+        return {"problem": f"there is no {_NAME}", "code": _NO_LIBRARY}
+    found: dict[str, Any] = {"library": loaded("libnvidia-ml.so")}
     try:
         _call(library, "nvmlInit_v2")
-        driver = _text(library, "nvmlSystemGetDriverVersion")
+        found["driver"] = _text(library, "nvmlSystemGetDriverVersion")
         count = ctypes.c_uint()
         _call(library, "nvmlDeviceGetCount_v2", ctypes.byref(count))
     except _Failed as err:
-        return {"problem": str(err)}
-    return {"driver": driver, "gpus": [_gpu(library, index) for index in range(count.value)]}
+        return {**found, "problem": str(err), "code": err.code}
+    return {**found, "gpus": [_gpu(library, index) for index in range(count.value)]}
+
+
+def loaded(name: str) -> str | None:
+    """The file behind a library that this process has loaded, its links followed."""
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as source:
+        return next((line.split(None, 5)[5].strip() for line in source if f"/{name}" in line), None)
 
 
 def _gpu(library: Any, index: int) -> dict[str, Any]:
@@ -109,13 +91,17 @@ def _gpu(library: Any, index: int) -> dict[str, Any]:
     readers: tuple[Callable[[], dict[str, Any]], ...] = (
         lambda: {"uuid": _text(library, "nvmlDeviceGetUUID", handle)},
         lambda: {"name": _text(library, "nvmlDeviceGetName", handle)},
+        lambda: {"capability": "{}.{}".format(*_numbers(library, "nvmlDeviceGetCudaComputeCapability", handle, 2))},
         lambda: _memory(library, handle),
-        lambda: {"processes": _processes(library, handle)},
+        lambda: {"mig": _if_supported(lambda: _numbers(library, "nvmlDeviceGetMigMode", handle, 2)[0] == 1)},
+        lambda: {"mode": _if_supported(lambda: _numbers(library, "nvmlDeviceGetComputeMode", handle, 1)[0])},
+        lambda: {"processes": _holders(library, handle)},
     )
     try:
         _call(library, "nvmlDeviceGetHandleByIndex_v2", ctypes.c_uint(index), ctypes.byref(handle))
     except _Failed as err:
         found["problems"].append(str(err))
+        found["code"] = err.code
         return found
     for read in readers:
         try:
@@ -131,10 +117,33 @@ def _memory(library: Any, handle: ctypes.c_void_p) -> dict[str, Any]:
     return {"total": memory.total, "free": memory.free, "used": memory.used}
 
 
-def _processes(library: Any, handle: ctypes.c_void_p) -> list[dict[str, Any]]:
-    function = "nvmlDeviceGetComputeRunningProcesses_v3"
+def _numbers(library: Any, function: str, handle: ctypes.c_void_p, count: int) -> list[int]:
+    values = [ctypes.c_int() for _ in range(count)]
+    _call(library, function, handle, *map(ctypes.byref, values))
+    return [value.value for value in values]
+
+
+def _if_supported(read: Callable[[], Any]) -> Any:
+    """What it reads, None where this GPU or this driver has no such thing."""
+    try:
+        return read()
+    except _Failed as err:
+        if err.code not in (_NOT_SUPPORTED, _NO_FUNCTION):
+            raise
+        return None
+
+
+def _holders(library: Any, handle: ctypes.c_void_p) -> list[dict[str, Any]]:
+    found = _processes(library, handle, "Compute")
+    known = {each["pid"] for each in found}
+    drawing = _if_supported(lambda: _processes(library, handle, "Graphics")) or []
+    return found + [each for each in drawing if each["pid"] not in known]
+
+
+def _processes(library: Any, handle: ctypes.c_void_p, kind: str) -> list[dict[str, Any]]:
+    function = f"nvmlDeviceGet{kind}RunningProcesses_v3"
     if not hasattr(library, function):
-        function = "nvmlDeviceGetComputeRunningProcesses_v2"  # before driver 510, the same layout
+        function = function[:-1] + "2"  # before driver 510, the same layout
     room = 64
     while True:
         count = ctypes.c_uint(room)
@@ -147,7 +156,12 @@ def _processes(library: Any, handle: ctypes.c_void_p) -> list[dict[str, Any]]:
                 raise
         room = max(room * 2, count.value)
     return [
-        {"pid": row.pid, "name": _name(row.pid), "used": None if row.used == _NOT_AVAILABLE else row.used}
+        {
+            "pid": row.pid,
+            "name": _name(row.pid),
+            "used": None if row.used == _NOT_AVAILABLE else row.used,
+            "kind": kind.lower(),
+        }
         for row in rows[: count.value]
     ]
 

@@ -39,9 +39,49 @@ def test_a_gpu_is_told_with_its_memory_and_its_processes(driver: Path) -> None:
     assert (gpu["total"], gpu["used"], gpu["free"]) == (80 << 30, 3 << 30, 77 << 30)
     name = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
     assert gpu["processes"] == [
-        {"pid": os.getpid(), "name": name, "used": 2 << 30},
-        {"pid": 4000000, "name": "", "used": None},
+        {"pid": os.getpid(), "name": name, "used": 2 << 30, "kind": "compute"},
+        {"pid": 4000000, "name": "", "used": None, "kind": "compute"},
     ]
+    assert found["library"] == str(driver / nvml.SONAME)
+
+
+def test_each_of_several_gpus_is_told(driver: Path) -> None:
+    found = snapshot(
+        driver,
+        NVML_DRIVER="550.54.15",
+        NVML_GPUS="3",
+        NVML_NAMES="NVIDIA A100;Tesla T4;NVIDIA GeForce RTX 4090",
+        NVML_CAPABILITIES="8.0;7.5;8.9",
+        NVML_TOTAL=f"{80 << 30};{16 << 30};{24 << 30}",
+        NVML_USED="0",
+        NVML_MIG="1;0;",
+        NVML_MODE="0;2;0",
+    )
+    assert found["driver"] == "550.54.15"
+    assert [(gpu["name"], gpu["capability"], gpu["total"] >> 30, gpu["mig"], gpu["mode"]) for gpu in found["gpus"]] == [
+        ("NVIDIA A100", "8.0", 80, True, 0),
+        ("Tesla T4", "7.5", 16, False, 2),
+        ("NVIDIA GeForce RTX 4090", "8.9", 24, None, 0),
+    ]
+
+
+def test_a_desktop_that_holds_memory_is_told_once(driver: Path) -> None:
+    (gpu,) = snapshot(driver, NVML_PIDS="4000000:5", NVML_DRAWING="4000000:5,4000001:7")["gpus"]
+    assert [(each["pid"], each["kind"]) for each in gpu["processes"]] == [(4000000, "compute"), (4000001, "graphics")]
+
+
+def test_a_lost_gpu_leaves_the_others(driver: Path) -> None:
+    lost, other = snapshot(driver, NVML_GPUS="2", NVML_FAULT="handle@0")["gpus"]
+    assert lost == {"index": 0, "problems": ["nvmlDeviceGetHandleByIndex_v2: GPU is lost"], "code": 15}
+    assert other["name"] == "NVIDIA A100"
+
+
+def test_a_file_beside_the_stand_in_tells_it_what_to_say(tmp_path: Path) -> None:
+    driver = nvml.build(tmp_path)
+    (driver / "nvml.conf").write_text("DRIVER=535.183.01\nGPUS=2\nNAMES=Tesla T4\n")
+    found = snapshot(driver)
+    assert found["driver"] == "535.183.01"
+    assert [gpu["name"] for gpu in found["gpus"]] == ["Tesla T4", "Tesla T4"]
 
 
 def test_many_processes_are_all_told(driver: Path) -> None:
@@ -62,7 +102,20 @@ def test_what_one_gpu_refuses_leaves_the_rest(driver: Path) -> None:
 
 
 def test_a_driver_that_is_not_loaded_says_so(driver: Path) -> None:
-    assert snapshot(driver, NVML_FAULT="init") == {"problem": "nvmlInit_v2: Driver Not Loaded"}
+    found = snapshot(driver, NVML_FAULT="init")
+    assert found == {"library": str(driver / nvml.SONAME), "problem": "nvmlInit_v2: Driver Not Loaded", "code": 9}
+
+
+def test_a_library_that_is_not_the_modules_says_so(driver: Path) -> None:
+    found = snapshot(driver, NVML_FAULT="init:18")
+    assert (found["problem"], found["code"]) == ("nvmlInit_v2: Driver/library version mismatch", 18)
+
+
+def test_no_library_is_said_with_nvmls_own_code(driver: Path) -> None:
+    found = snapshot(None)
+    if "driver" in found:
+        pytest.skip("this machine has a driver")
+    assert found == {"problem": "there is no libnvidia-ml.so.1", "code": 12}
 
 
 def test_a_driver_that_never_answers_is_left_alone(driver: Path) -> None:
@@ -79,3 +132,41 @@ def test_a_real_driver_tells_its_gpus() -> None:
 
 def test_it_runs_on_the_oldest_python(driver: Path) -> None:
     assert snapshot(driver, python=python_3_8())["gpus"][0]["total"] == 80 << 30
+
+
+_PYNVML = """
+import json, pynvml
+pynvml.nvmlInit()
+handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+memory = [pynvml.nvmlDeviceGetMemoryInfo(each) for each in handles]
+print(json.dumps({
+    "driver": pynvml.nvmlSystemGetDriverVersion(),
+    "names": [pynvml.nvmlDeviceGetName(each) for each in handles],
+    "uuids": [pynvml.nvmlDeviceGetUUID(each) for each in handles],
+    "capabilities": ["%d.%d" % pynvml.nvmlDeviceGetCudaComputeCapability(each) for each in handles],
+    "memory": [[each.total, each.free, each.used] for each in memory],
+    "pids": [[p.pid for p in pynvml.nvmlDeviceGetComputeRunningProcesses(each)] for each in handles],
+}))
+"""
+
+
+def test_the_real_pynvml_reads_the_same(driver: Path) -> None:
+    said = {
+        "NVML_GPUS": "2",
+        "NVML_NAMES": "NVIDIA L4;NVIDIA H200",
+        "NVML_CAPABILITIES": "8.9;9.0",
+        "NVML_TOTAL": f"{23 << 30};{139 << 30}",
+        "NVML_PIDS": ";4000000:5,4000001:7",
+    }
+    environment = {**os.environ, **said, "LD_LIBRARY_PATH": str(driver)}
+    made = subprocess.run([sys.executable, "-c", _PYNVML], env=environment, stdout=subprocess.PIPE, check=True)
+    theirs, ours = json.loads(made.stdout), snapshot(driver, **said)
+    gpus = ours["gpus"]
+    assert theirs == {
+        "driver": ours["driver"],
+        "names": [gpu["name"] for gpu in gpus],
+        "uuids": [gpu["uuid"] for gpu in gpus],
+        "capabilities": [gpu["capability"] for gpu in gpus],
+        "memory": [[gpu["total"], gpu["free"], gpu["used"]] for gpu in gpus],
+        "pids": [[each["pid"] for each in gpu["processes"]] for gpu in gpus],
+    }

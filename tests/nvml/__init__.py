@@ -1,4 +1,4 @@
-"""A driver's library for machines without a GPU, compiled when a test needs it."""
+"""A driver's libraries for machines without a GPU, compiled when a test needs them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,29 @@ from pathlib import Path
 import pytest
 
 SONAME = "libnvidia-ml.so.1"
+CUDA_SONAME = "libcuda.so.1"
 
 
 def build(folder: Path, *, old: bool = False) -> Path:
-    """The folder with the stand-in in it, for ``LD_LIBRARY_PATH``. Skips where there is no C compiler."""
+    """The folder with a libnvidia-ml in it, for ``LD_LIBRARY_PATH``. Skips where there is no C compiler."""
+    return _compiled("stub.c", folder / SONAME, "-DOLD" if old else "-DNEW")
+
+
+def build_cuda(folder: Path, *, version: str | None = None) -> Path:
+    """The folder with a libcuda in it; with a version the soname is a link to that version's file."""
+    if version is None:
+        return _compiled("cuda.c", folder / CUDA_SONAME)
+    _compiled("cuda.c", folder / f"libcuda.so.{version}")
+    (folder / CUDA_SONAME).symlink_to(f"libcuda.so.{version}")
+    return folder
+
+
+def _compiled(source: str, target: Path, *options: str) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler on this machine")
-    source = Path(__file__).with_name("stub.c")
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [compiler, "-shared", "-fPIC", f"-Wl,-soname,{SONAME}", *(["-DOLD"] if old else [])]
-    subprocess.run([*command, "-o", str(folder / SONAME), str(source)], check=True)
-    return folder
+    target.parent.mkdir(parents=True, exist_ok=True)
+    soname = ".".join(target.name.split(".")[:2]) + ".1"
+    command = [compiler, "-shared", "-fPIC", f"-Wl,-soname,{soname}", *options]
+    subprocess.run([*command, "-o", str(target), str(Path(__file__).with_name(source)), "-ldl"], check=True)
+    return target.parent
