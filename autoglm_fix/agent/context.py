@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, Callable, Dict, Protocol, TypeVar
 
 from .service import ServiceSpec
@@ -35,15 +35,57 @@ def _nobody(_event: dict[str, Any]) -> None:
     return None
 
 
-@dataclass
 class Context:
-    """One request's surroundings on the host."""
+    """One request's surroundings on the host. ``declared`` is the service as the inventory has it.
 
-    service: ServiceSpec = field(default_factory=ServiceSpec)
-    view: View = field(default_factory=View)
-    emit: Emit = _nobody
-    _facts: dict[tuple[str, str], Any] = field(default_factory=dict)
-    _last_progress: float = 0.0
+    ``parcels`` is the folder of the files that were sent or fetched for this run.
+    """
+
+    def __init__(self, service: ServiceSpec | None = None, view: View | None = None, emit: Emit = _nobody) -> None:
+        self.declared = service or ServiceSpec()
+        self.emit = emit
+        self._given = view or View()
+        self._view: View | None = None
+        self.parcels = ""
+        self._service: ServiceSpec | None = None
+        self._facts: dict[tuple[str, str], Any] = {}
+        self._last_progress = 0.0
+
+    @property
+    def service(self) -> ServiceSpec:
+        """The service; what the inventory leaves open is as its definition says (user, folder, environment, ...)."""
+        if self._service is None:
+            self._service = self.declared
+            if self.declared.manager != "none":
+                from .definition.completion import completed
+
+                self._service = completed(self, self.declared)
+        return self._service
+
+    @property
+    def view(self) -> View:
+        """What the service sees: the host's files, or those of its container."""
+        if self._view is None:
+            self._view = self._given
+            if self.service.container or self.service.compose:
+                from .definition.containers import container_view
+
+                self._view = container_view(self, self.service, self._given)
+        return self._view
+
+    def as_agent(self, view: View | None = None) -> Context:
+        """The same for whoever runs the agent, in place of the service's user; ``view`` in place of the service's."""
+        other = Context(self.declared, emit=self.emit)
+        other._view = view or self.view
+        other._service = replace(self.service, user=None)
+        other.parcels = self.parcels
+        return other
+
+    def telling(self, emit: Emit) -> Context:
+        """The same, with what it says heard by ``emit``."""
+        other = Context(self.declared, self._given, emit)
+        other._view, other._service, other.parcels = self._view, self._service, self.parcels
+        return other
 
     def fact(self, kind: type[F], **options: Any) -> F:
         """Another fact that this one builds on, collected once per request."""

@@ -15,6 +15,7 @@ KINDS = {
     "fetch_file": ("fetch_file", "FetchFile"),
     "install": ("install", "Install"),
     "restart": ("restart", "Restart"),
+    "daemon-reload": ("restart", "ReloadAndRestart"),
     "recreate": ("recreate", "Recreate"),
 }
 
@@ -83,7 +84,7 @@ class Act(Change, Protocol):
     """A change that is more than one path replaced: packages, a container, a service's state.
 
     It carries all that it needs: its undo may run without the inventory. Those whose undo is ``state`` are
-    put back after everything else, once for each ``path``, to what the first of them found.
+    put back after everything else, once for each ``kind`` and ``path``, to what the first of them found.
     """
 
     def before(self, ctx: Context, folder: str) -> dict[str, Any]:
