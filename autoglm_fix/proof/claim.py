@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from autoglm_fix.diagnostics import Symptom
 
-from .result import Check, ClaimStatus
+from .result import Check, ClaimStatus, ProofStatus
 
 Evidence = Mapping[str, Any]
 
@@ -37,3 +37,11 @@ def rounded(value: float | None) -> float | None:
 def percent(share: float) -> int:
     """A share as sentences show it."""
     return round(100 * share)
+
+
+def verdict(claims: Sequence[Claim]) -> ProofStatus:
+    """The status over claims: the weights need not be shown, but nothing may speak against them."""
+    if any(claim.status == "fail" for claim in claims):
+        return "failed"
+    needed = [claim for claim in claims if claim.name != "weights"]
+    return "verified" if all(claim.status == "pass" for claim in needed) else "unproved"

@@ -37,13 +37,18 @@ def judge_image(evidence: Evidence) -> Claim:
         values = {**facts, "error": failure["type"], "message": _words(failure)}
         return Claim(NAME, "fail", values, "proof.image-raised", "crashed", ("weights",))
     said = visible(seen["answer"])
-    number = str(asked["number"]) in said.replace(" ", "").replace(",", "")
-    colour = any(word in said.lower() for word in _COLOURS[asked["colour"]])
+    number, colour = was_read(said, asked)
     facts.update(asked_number=asked["number"], asked_colour=asked["colour"], number_read=number, colour_read=colour)
     facts["said"] = said[:200]
     if number and colour:
         return Claim(NAME, "pass", facts)
     return Claim(NAME, "unproved", facts, "proof.image-misread", points_to=("weights",))
+
+
+def was_read(said: str, asked: Evidence) -> tuple[bool, bool]:
+    """Whether the number and the colour that were shown are in what was said."""
+    number = str(asked["number"]) in said.replace(" ", "").replace(",", "")
+    return number, any(word in said.lower() for word in _COLOURS[asked["colour"]])
 
 
 def _dropped(facts: dict[str, Any]) -> bool:

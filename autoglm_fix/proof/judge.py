@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from .claim import Claim, Evidence, rounded
+from .claim import Evidence, rounded, verdict
 from .gpu import described, judge_gpu
 from .image import judge_image
-from .result import Check, ClaimStatus, Proof, ProofStatus
+from .result import Check, ClaimStatus, Proof
 from .silence import Silence, silence
 from .text import visible
 from .tokens import judge_tokens
@@ -30,7 +28,7 @@ def judge(evidence: Evidence, *, service: str, require_gpu: bool) -> Proof:
     claims = [judge_tokens(probe), judge_gpu(evidence, require_gpu=require_gpu), judge_weights(evidence)]
     if probe["vision"]:
         claims.append(judge_image(evidence))
-    status = _status(claims)
+    status = verdict(claims)
     blamed = [claim for claim in claims if claim.status == "fail"]
     if status == "unproved":
         blamed = [claim for claim in claims if claim.status == "unproved"]
@@ -55,23 +53,6 @@ def judge(evidence: Evidence, *, service: str, require_gpu: bool) -> Proof:
         values=blamed[0].evidence if blamed else {},
         tail=tuple((probe.get("main_failure") or {}).get("tail", ())),
     )
-
-
-def beside_the_endpoint(proof: Proof, endpoint: str) -> Proof:
-    """The proof of a service that answers over an endpoint, by a copy of its model in process.
-
-    What the copy can do says nothing of the running service, so that it is never verified by it.
-    """
-    if proof.status != "verified":
-        return proof
-    return replace(proof, status="unproved", code="proof.endpoint-not-asked", values={"endpoint": endpoint})
-
-
-def _status(claims: list[Claim]) -> ProofStatus:
-    if any(claim.status == "fail" for claim in claims):
-        return "failed"
-    needed = [claim for claim in claims if claim.name != "weights"]
-    return "verified" if all(claim.status == "pass" for claim in needed) else "unproved"
 
 
 def _silent(quiet: Silence, service: str) -> Proof:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from autoglm_fix.locale import LANGUAGES, Catalogue
-from autoglm_fix.proof import Proof, beside_the_endpoint, judge
+from autoglm_fix.proof import Proof, judge
 
 from .evidence import changed, recorded
 
@@ -68,20 +68,7 @@ def test_a_proof_is_json(case: dict[str, Any]) -> None:
 def test_every_sentence_has_a_case() -> None:
     source = Path(__file__).parents[2] / "autoglm_fix/locale/en/proof.yml"
     codes = {check.code for case in CASES for check in judged(case).checks}
-    codes.add(beside_the_endpoint(judged(CASES[0]), "http://127.0.0.1:8000/v1").code)
     assert set(yaml.safe_load(source.read_text("utf-8"))) - codes == set()
-
-
-def test_a_copy_in_process_never_verifies_a_service_that_answers_over_an_endpoint() -> None:
-    good = judged(by_name("a generation on a GPU where the driver lists the process"))
-    beside = beside_the_endpoint(good, "http://127.0.0.1:8000/v1")
-    assert (good.status, beside.status, beside.code) == ("verified", "unproved", "proof.endpoint-not-asked")
-    assert beside.checks == good.checks
-
-
-def test_a_failed_copy_in_process_stays_failed() -> None:
-    failed = next(proof for case in CASES if (proof := judged(case)).status == "failed")
-    assert beside_the_endpoint(failed, "http://127.0.0.1:8000/v1") == failed
 
 
 def test_a_cpu_that_is_allowed_says_so() -> None:

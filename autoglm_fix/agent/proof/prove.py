@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import os
 import random
 import time
@@ -42,7 +41,7 @@ def prove(
     reach = Reach(ctx.view, Who(ctx.service.user))
     located = locate(ctx, reach.who, reach)
     reached = reach.follow(located.inside)
-    weights, pickled = _weigh(reached.host) if reached.seen else (0, False)
+    weights, pickled = _weigh(reached.seen_at) if reached.seen else (0, False)
     dice = random.SystemRandom()
     number = "".join(dice.choice("123456789") for _ in range(4))  # a 0 could be read as a letter
     colour, shape = dice.choice(sorted(picture.COLOURS)), dice.choice(picture.SHAPES)
@@ -79,7 +78,7 @@ def prove(
     }
     started = time.monotonic()
     try:
-        watched = dataclasses.replace(ctx, emit=seen.heard)
+        watched = ctx.telling(seen.heard)
         evidence["probe"] = call(watched, "proof.generate", generate.run.__name__, arguments, timeout_s=timeout_s)
     except NoAnswer as err:
         evidence["died"] = {**vars(err), "reason": str(err), "stage": seen.stage, "after_s": time.monotonic() - started}

@@ -1,0 +1,1 @@
+"""A model server over its OpenAI-compatible endpoint: asked, read and found on the host. No judgement here."""
