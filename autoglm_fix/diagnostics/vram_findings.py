@@ -1,0 +1,108 @@
+"""What ``vram`` finds. Sizes in bytes, lengths in tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from .finding import Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsTooLarge(Finding):
+    """The weights alone are larger than the GPUs that the launch names, even empty ones."""
+
+    code: ClassVar[str] = "vram.weights-too-large"
+    symptom = "crashed"
+    weights: int
+    total: int
+    ranks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LessFree(Finding):
+    """The engine asks for more than is free: it refuses to start."""
+
+    code: ClassVar[str] = "vram.less-free"
+    symptom = "crashed"
+    wanted: int
+    free: int
+    total: int
+    share: float
+    missing: int
+    holders: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoRoom(Finding):
+    """After weights and workspace the cache has no room for one sequence as long as the launch promises."""
+
+    code: ClassVar[str] = "vram.no-room"
+    symptom = "crashed"
+    room: int
+    need: int
+    length: int
+    longest: int
+    weights: int
+    beside: int
+    total: int
+    free: int
+    share: float
+    holders: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tight(Finding):
+    """It fits only if everything is as small as it can be."""
+
+    code: ClassVar[str] = "vram.tight"
+    severity = "warning"
+    symptom = "crashed"
+    room: int
+    need: int
+    weights: int
+    beside: int
+    free: int
+    holders: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextFails(Finding):
+    """A context so short makes this version of the engine fail with this model."""
+
+    code: ClassVar[str] = "vram.context-fails"
+    symptom = "crashed"
+    length: int
+    least: int
+    version: str
+    model_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EagerGarbles(Finding):
+    """An option that is said to save memory garbles the answers of this kind of model."""
+
+    code: ClassVar[str] = "vram.eager-garbles"
+    symptom = "garbage"
+    model_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadHolder(Finding):
+    """Memory is held under the number of a process that has ended."""
+
+    code: ClassVar[str] = "vram.dead-holder"
+    severity = "warning"
+    pid: int
+    used: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturesExceed(Finding):
+    """The launch admits more pictures in one request than its context holds."""
+
+    code: ClassVar[str] = "vram.pictures-exceed"
+    severity = "info"
+    pictures: int
+    tokens: int
+    length: int

@@ -1,0 +1,119 @@
+"""vram: what a launch asks of the GPUs, against what they have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from autoglm_fix.diagnostics.vram import vram
+from autoglm_fix.diagnostics.vram_findings import LessFree
+from autoglm_fix.diagnostics.vram_need import (
+    Pictures,
+    cache_bytes,
+    cache_tokens,
+    picture_tokens,
+    pictures_of,
+    shape_of,
+    weight_bytes,
+)
+from autoglm_fix.diagnostics.vram_plan import length_of
+
+from .vram_facts import CONFIGS, GLM4V_BYTES, facts, model
+
+CASES = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
+def test_facts_give_findings(case: dict[str, Any]) -> None:
+    assert [finding.code for finding in vram(*facts(case))] == case["findings"]
+
+
+def test_who_holds_the_memory_is_named_with_what_is_missing() -> None:
+    case = {"total": 23.6, "free": 12.0, "holders": [{"name": "ollama", "gib": 11.6, "pid": 812, "user": "desk"}]}
+    (short,) = [finding for finding in vram(*facts(case)) if isinstance(finding, LessFree)]
+    assert short.holders == ["ollama (pid 812, desk, 11.6 GiB)"]
+    assert short.missing == short.wanted - short.free > 9 * GIB
+
+
+# -- the numbers of the GLM-4.1V-9B model, from its class and its processor
+
+
+def test_the_weights_of_glm_4_1v() -> None:
+    files = model({}).files
+    assert weight_bytes(files, ["model.safetensors"]) == GLM4V_BYTES == 2 * 10_292_777_472
+    assert weight_bytes(files, ["model.safetensors"], 4) == 2 * GLM4V_BYTES
+
+
+@pytest.mark.parametrize(
+    ("name", "ranks", "each"),
+    [
+        ("glm4v", 1, 40_960),
+        ("glm4", 1, 40_960),
+        ("glm4", 2, 20_480),
+        ("glm4", 4, 20_480),  # two heads cannot be shared out further
+        ("llama-mha", 1, 524_288),
+        ("deepseek", 1, 61 * 576 * 2),
+        ("deepseek", 8, 61 * 576 * 2),  # one latent vector, on every GPU
+    ],
+)
+def test_the_cache_of_a_token(name: str, ranks: int, each: int) -> None:
+    shape = shape_of(CONFIGS[name])
+    assert shape is not None
+    assert cache_bytes(shape, 1, ranks=ranks, block=1) == each
+    assert cache_tokens(shape, 10 * each, ranks=ranks, block=1) == 10
+
+
+def test_an_fp8_cache_is_half() -> None:
+    shape = shape_of(CONFIGS["glm4v"])
+    assert shape is not None
+    assert cache_bytes(shape, 16, value_bytes=1) * 2 == cache_bytes(shape, 16)
+
+
+def test_layers_with_a_window_keep_no_more_than_it() -> None:
+    shape = shape_of(CONFIGS["gemma-windows"])
+    assert shape is not None
+    page = 2 * 4 * 256 * 2
+    assert cache_bytes(shape, 131_072) == page * (131_072 + 5 * 1024)
+    assert cache_bytes(shape, 512) == page * 6 * 512
+
+
+def test_the_readmes_context_takes_a_gibibyte() -> None:
+    shape = shape_of(CONFIGS["glm4v"])
+    assert shape is not None
+    assert round(cache_bytes(shape, 25_480) / GIB, 2) == 0.97
+
+
+@pytest.mark.parametrize(
+    ("wide", "tall", "most", "tokens"),
+    [
+        (1080, 2400, 5_000_000, 3108),
+        (1080, 2400, 28 * 28 * 15000, 3354),
+        (1440, 3200, 5_000_000, 3108),
+        (1440, 3200, 28 * 28 * 15000, 5814),
+        (1170, 2532, 5_000_000, 3154),
+        (1080, 1920, 5_000_000, 2691),
+        (720, 1280, 5_000_000, 1196),
+        (336, 336, 28 * 28 * 15000, 144),
+    ],
+)
+def test_the_tokens_of_a_screenshot(wide: int, tall: int, most: int, tokens: int) -> None:
+    assert picture_tokens(tall, wide, Pictures(most_pixels=most)) == tokens
+
+
+def test_a_processor_s_own_limits_count() -> None:
+    said = pictures_of(CONFIGS["glm4v"], {"size": {"shortest_edge": 12544, "longest_edge": 9633792}, "patch_size": 14})
+    assert said is not None
+    assert (said.least_pixels, said.most_pixels) == (12544, 9633792)
+    assert pictures_of(CONFIGS["glm4"], {}) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "tokens"),
+    [("25480", 25480), ("32k", 32_000), ("32K", 32_768), ("1.5k", 1500), ("auto", None), ("-1", None), (True, None)],
+)
+def test_a_context_s_length_as_people_write_it(said: str | bool, tokens: int | None) -> None:
+    assert length_of(said) == tokens
