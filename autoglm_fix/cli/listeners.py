@@ -33,6 +33,7 @@ class Outputs:
         records: Records,
         remember: Callable[[], None],
         no_log: Iterable[str] = (),
+        secrets: Iterable[str] = (),
     ) -> None:
         """``records`` keeps the result, but for a dry-run, which leaves no trace here. ``no_log`` names steps."""
         self._files: list[TextIO] = []
@@ -66,7 +67,7 @@ class Outputs:
             listeners.append(HtmlReport(self._open(manner.html, "--html"), language, options=again))
         if not manner.dry_run:
             listeners.append(_keeper(records, remember))
-        masker = Masker(_secrets(), no_log)
+        masker = Masker([*_secrets(), *secrets], no_log)
         masked_listeners = [masked(listener, masker) for listener in listeners]
 
         def listen(event: Event) -> None:

@@ -32,6 +32,7 @@ class Manner:
     forks: int = 50
     yes: bool = False
     no_verify: bool = False
+    even_if_working: bool = False
     exit_on_pending: bool = False
     reason: str | None = None
     format_: str = "text"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 from autoglm_fix.agent.service import ServiceSpec
@@ -14,6 +15,7 @@ from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.host import Target
 from autoglm_fix.engine.playscript import PlayScript
 from autoglm_fix.inventory import Host, Inventory, load_inventory, services
+from autoglm_fix.inventory.secret import SecretUnreadable, read_secret
 from autoglm_fix.playbook import (
     ExtraVars,
     Play,
@@ -29,6 +31,8 @@ from autoglm_fix.playbook import (
 )
 from autoglm_fix.playbook.selection import Selection, select_steps, split_tags
 from autoglm_fix.records import state_dir
+from autoglm_fix.resolve import Resolver
+from autoglm_fix.resolve.packages import Packages
 
 T = TypeVar("T")
 
@@ -57,6 +61,13 @@ class Prepared:
     targets: Sequence[Target]
     limits: Sequence[Limits]
     routes: Mapping[str, Route]
+    packages: Packages
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no output may show."""
+        scripts = [script for target in self.targets for of_play in target.plays for script in of_play]
+        return sorted({script.key for script in scripts if script.key})
 
 
 def prepare(choice: Choice) -> Prepared:
@@ -79,18 +90,19 @@ def prepare(choice: Choice) -> Prepared:
     _check_service(choice.service, declared)
     routes = {name: _route(host, inventory, extra, problems) for name, host in hosts.items()}
     scripts: dict[str, list[list[PlayScript]]] = {name: [] for name in hosts}
+    packages = Packages(Path(state_dir()) / "cache")
+    given: Mapping[type, object] = {Resolver: packages}
     for play, of_play in zip(playbook.plays, selected, strict=True):
         taking_part = {host.name for host in of_play}
         for name, host in hosts.items():
             own = declared[name] if name in taking_part else []
-            scripts[name].append([_script(play, host, service, inventory) for service in own])
+            scripts[name].append([_script(play, host, service, inventory, given, problems) for service in own])
         problems += check_hosts(play, _trial_variables(play, of_play, declared, inventory))
     raise_if_any(problems)
     local_state = state_dir()
     targets = [Target(name, routes[name].open, routes[name].state_dir or local_state, scripts[name]) for name in hosts]
-    return Prepared(
-        playbook, targets, [_limits(play, limit) for play, limit in zip(playbook.plays, limits, strict=True)], routes
-    )
+    each_limits = [_limits(play, limit) for play, limit in zip(playbook.plays, limits, strict=True)]
+    return Prepared(playbook, targets, each_limits, routes, packages)
 
 
 def _attempt(read: Callable[[], T], problems: list[Problem]) -> T | None:
@@ -147,8 +159,27 @@ def _route(host: Host, inventory: Inventory, extra: ExtraVars, problems: list[Pr
         return Route()
 
 
-def _script(play: Play, host: Host, service: ServiceSpec, inventory: Inventory) -> PlayScript:
-    return PlayScript(play, service, _variables(play, host, service, inventory))
+def _script(
+    play: Play,
+    host: Host,
+    service: ServiceSpec,
+    inventory: Inventory,
+    collaborators: Mapping[type, object],
+    problems: list[Problem],
+) -> PlayScript:
+    variables = _variables(play, host, service, inventory)
+    return PlayScript(play, service, variables, _key(host, service, problems), collaborators)
+
+
+def _key(host: Host, service: ServiceSpec, problems: list[Problem]) -> str | None:
+    """The secret of a service's endpoint, read before any host is contacted."""
+    try:
+        return read_secret(service.api_key)
+    except SecretUnreadable as err:
+        problem = Position("-i").problem(f"{host.name}: the api_key of the service '{service.name}': {err}")
+        if problem not in problems:
+            problems.append(problem)
+        return None
 
 
 def _variables(play: Play, host: Host, service: ServiceSpec, inventory: Inventory) -> Variables:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("-K", "--ask-become-pass", is_flag=True, help="Ask for its password (not available in this version).")
 @options.yes_option
 @click.option("--allow", metavar="LIST", help="Allow disruptive kinds of changes by name.")
-@click.option("--even-if-working", is_flag=True, help="Also restart services that answer (this version restarts none).")
+@click.option("--even-if-working", is_flag=True, help="Also interrupt services that answer.")
 @click.option("--no-verify", is_flag=True, help="Leave the proof out.")
 @click.option("--list-hosts", is_flag=True, help="Only print the selected hosts.")
 @click.option("--list-steps", is_flag=True, help="Only print the selected steps.")
@@ -98,6 +98,8 @@ def carry_out(choice: Choice, prepared: Prepared, manner: options.Manner) -> int
         verify=not manner.no_verify,
         exit_on_pending=manner.exit_on_pending,
         forks=manner.forks,
+        even_if_working=manner.even_if_working,
+        store=prepared.packages,
     )
     run_id = new_run_id()
     english = Words()
@@ -108,7 +110,7 @@ def carry_out(choice: Choice, prepared: Prepared, manner: options.Manner) -> int
         records.start(run_id, choice.playbook, routes, manner.reason)
 
     silent = [step.name for play in prepared.playbook.plays for step in play.steps if step.no_log]
-    with Outputs(choice, manner, records, remember, silent) as outputs:
+    with Outputs(choice, manner, records, remember, silent, prepared.secrets) as outputs:
         approve = _approval(manner, outputs, remember)
         return run(order, run_id, outputs.listen, approve, lambda step: step_document(step, english)).exit_code
 

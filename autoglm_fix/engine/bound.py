@@ -25,10 +25,11 @@ DEEP = Patience(6 * 3600.0, 120.0)
 
 @dataclass(frozen=True)
 class BoundFix:
-    """A fix with its options' values, by parameter name."""
+    """A fix with its options' values and its collaborators, by parameter name."""
 
     fix: Fix
     options: Mapping[str, Any] = field(default_factory=dict)
+    collaborators: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

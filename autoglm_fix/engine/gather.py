@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from autoglm_fix.agent.context import Fact
+from autoglm_fix.agent.definition import managers
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.connect import Agent, AgentError, Request
@@ -65,18 +66,28 @@ class Facts:
         self._agent = agent
         self._service = service
         self._heard = heard
+        self._definition = _definition(service)
         self._known: dict[Want, Any] = {}
+        self._beside: list[tuple[Request, Callable[[Any], None]]] = []
+
+    def send_along(self, request: Request, take: Callable[[Any], None]) -> None:
+        """A request of another kind that goes with the next exchange; its reply is given to ``take``."""
+        self._beside.append((request, take))
 
     def gather(self, wanted: Iterable[Want]) -> Known:
         """The wanted facts: each its dataclass, ``Unknown`` or ``Broken``. One exchange for all that is new."""
         wanted = list(dict.fromkeys(wanted))
         new = [want for want in wanted if want not in self._known]
         if new:
+            beside, self._beside = self._beside, []
+            names = [*(want.kind.__name__ for want in new), *(request.verb for request, _ in beside)]
             replies = self._agent.ask_all(
-                [self._request(want) for want in new],
-                lambda index, event: self._heard(new[index].kind.__name__, event),
+                [*map(self._request, new), *(request for request, _ in beside)],
+                lambda index, event: self._heard(names[index], event),
             )
-            self._known.update(zip(new, map(_read, new, replies), strict=True))
+            self._known.update(zip(new, map(_read, new, replies), strict=False))
+            for (_, take), reply in zip(beside, replies[len(new) :], strict=True):
+                take(reply)
         return {want: self._known[want] for want in wanted}
 
     def forget(self) -> None:
@@ -89,7 +100,7 @@ class Facts:
             {"module": want.kind.__module__, "fact": want.kind.__name__, "options": json.loads(want.options)},
             service=msgspec.to_builtins(self._service),
             view={"pending": json.loads(want.pending)},
-            modules=(want.kind.__module__,),
+            modules=(want.kind.__module__, *self._definition),
             deadline_s=want.patience.deadline_s,
             idle_s=want.patience.idle_s,
         )
@@ -104,6 +115,13 @@ def _read(want: Want, reply: Any) -> Any:
         return msgspec.convert(reply, want.kind)
     except msgspec.ValidationError as err:
         return Broken(f"the host's answer has another shape than {want.kind.__name__}: {err}", ())
+
+
+def _definition(service: ServiceSpec) -> tuple[str, ...]:
+    """The modules that read this service's definition. The agent imports them late, so that only these travel."""
+    name: str = managers.of(service.manager).__name__
+    package = name.rpartition(".")[0]
+    return (name,) if service.manager == "none" else (name, f"{package}.completion")
 
 
 def _collector_options(kind: type[Fact]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from autoglm_fix.proof import Proof
 from .events import HostDone, HostLost, HostPlan, HostStarted, Listener, PutBack
 from .results import Fault, HostResult, HostStatus, Rollback, StepStatus
 from .script import Script
-from .session import Connect, Refusal, Session
+from .session import Connect, ParcelStore, Refusal, Session
 from .verdict import host_verdict, service_verdict
 from .walk import Describe, ServiceWalk
 
@@ -41,6 +41,8 @@ class Surroundings:
     stop: Flag
     emit: Listener
     describe: Describe
+    even_if_working: bool = False
+    store: ParcelStore | None = None
 
 
 @dataclass(eq=False)
@@ -134,7 +136,8 @@ class HostWalk:
             of_service = [walk for walk in self.walks if walk.script.service.name == name]
             steps = [step for walk in of_service for step in walk.results()]
             proofs = [proof for walk in of_service for proof in walk.proofs]
-            services[name] = service_verdict(steps, proofs)
+            seen = next((walk.baseline.symptom for walk in of_service if walk.baseline is not None), None)
+            services[name] = service_verdict(steps, proofs, seen)
         return HostResult(
             name=self.target.name,
             status=host_verdict(
@@ -182,11 +185,13 @@ class HostWalk:
             self.around.emit(HostStarted(self.target.name))
             around = self.around
             self._session = Session(
-                self.target.name, self.target.connect, self.target.state_dir, around.stop, around.emit
+                self.target.name, self.target.connect, self.target.state_dir, around.stop, around.emit, around.store
             )
         around = self.around
         self.current = [
-            ServiceWalk(self._session, script, around.describe, around.run, around.stop, around.emit)
+            ServiceWalk(
+                self._session, script, around.describe, around.run, around.stop, around.emit, around.even_if_working
+            )
             for script in scripts
         ]
         self.walks += self.current
@@ -213,7 +218,8 @@ class HostWalk:
             for walk in self.current:
                 walk.prove()
         disproved = any(proof.status == "failed" for walk in self.current for proof in walk.proofs)
-        if on_failure == "rollback" and (went_wrong or disproved):
+        broke_it = any(walk.worked and any(proof.status == "failed" for proof in walk.proofs) for walk in self.current)
+        if broke_it or (on_failure == "rollback" and (went_wrong or disproved)):
             self._roll_back(session)
 
     def _apply(self, session: Session) -> None:

@@ -15,6 +15,7 @@ from autoglm_fix.agent.changes import Change, to_wire
 from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.diagnostics import Finding
 from autoglm_fix.fixes import Declined
+from autoglm_fix.fixes.together import Together
 
 from .bound import BoundFix, BoundStep
 from .gather import Broken, Facts, Known, Want, wants
@@ -123,7 +124,7 @@ def _plan(
         for bound in look.step.fixes:
             if changes or not isinstance(finding, bound.fix.cures):
                 continue
-            for offer in (yield from _offers(look, bound, finding, pending)):
+            for offer in (yield from _offers(look, bound, finding, Together(tuple(findings)), pending)):
                 if isinstance(offer, Declined):
                     declined.append(offer)
                 elif look.step.permits(offer):
@@ -135,18 +136,34 @@ def _plan(
 
 
 def _offers(
-    look: Look, bound: BoundFix, finding: Finding, pending: Mapping[str, str]
+    look: Look, bound: BoundFix, finding: Finding, together: Together, pending: Mapping[str, str]
 ) -> Generator[Iterable[Want], Known, list[Change | Declined]]:
     wanted = wants(bound.fix.signature, bound.options, pending, look.step.patience)
     known = yield wanted.values()
-    facts = [known[want] for want in wanted.values()]
-    for fact in facts:
+    facts = {name: known[want] for name, want in wanted.items()}
+    for fact in facts.values():
         if isinstance(fact, Unknown):
             return [Declined("run.fact-unknown", {"fix": bound.fix.name, "reason": fact.reason})]
         if isinstance(fact, Broken):
             fault = Fault("run.bug", {"what": bound.fix.name, "message": fact.message}, fact.tail)
             raise _Stop(replace(look, error=fault))
-    return list(bound.fix.function(finding, *facts, **bound.options))
+    beside = {name: together for name, kind in bound.fix.signature.collaborators.items() if kind is Together}
+    return list(bound.fix.function(finding, **facts, **bound.collaborators, **beside, **bound.options))
+
+
+def hold(look: Look) -> Look:
+    """The same look of a service that answers: what could interrupt it is held back.
+
+    A warning that only an interruption would cure is left alone; an error says that it was held.
+    """
+    plan = []
+    for planned in look.plan:
+        if all(change.risk == "safe" for change in planned.changes):
+            plan.append(planned)
+        elif planned.finding.severity == "error":
+            held = Declined("run.held", {"kinds": sorted({change.kind for change in planned.changes})})
+            plan.append(replace(planned, changes=(), declined=(*planned.declined, held)))
+    return replace(look, plan=tuple(plan))
 
 
 def key(finding: Finding) -> tuple[str, str]:
@@ -207,5 +224,12 @@ def _waits_for(look: Look, earlier: Sequence[Look]) -> str | None:
 
 
 def rests_on(look: Look, changed: Iterable[str]) -> bool:
-    """Whether one of the changed paths is, or holds, something that this look's facts were read from."""
-    return any(path == each or path.startswith(each.rstrip("/") + "/") for path in look.reads for each in changed)
+    """Whether one of the changed paths is, holds, or lies in something that this look's facts were read from.
+
+    A fact that rests on all that is below a folder says so by a "/" at the end.
+    """
+    return any(
+        path == each or path.startswith(each.rstrip("/") + "/") or (path.endswith("/") and each.startswith(path))
+        for path in look.reads
+        for each in changed
+    )

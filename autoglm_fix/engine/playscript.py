@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.authored.problems import BadInput
 from autoglm_fix.authored.variables import Variables
+from autoglm_fix.fixes import Fix
 from autoglm_fix.playbook import BoundStep as FilledStep
 from autoglm_fix.playbook import Play, Step, bind_repeat, bind_step, bind_verify, holds, ruled_out
 
@@ -25,6 +26,7 @@ class PlayStep:
     play: Play
     step: Step
     variables: Variables
+    collaborators: Mapping[type, object] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ class PlayStep:
             filled = bind_step(self.step, self.variables.with_layer(registered))
         except BadInput as err:
             return Fault("run.bad-value", {"problem": str(err.problems[0])})
-        return [_bound(self.play, each) for each in filled]
+        return [_bound(self.play, each, self.collaborators) for each in filled]
 
     def satisfied(self, registered: Mapping[str, Any]) -> bool:
         try:
@@ -74,6 +76,8 @@ class PlayScript:
     of: Play
     service: ServiceSpec
     variables: Variables
+    key: str | None = field(default=None, repr=False)
+    collaborators: Mapping[type, object] = field(default_factory=dict)
 
     @property
     def play(self) -> str:
@@ -81,7 +85,7 @@ class PlayScript:
 
     @cached_property
     def steps(self) -> Sequence[PlayStep]:
-        return [PlayStep(self.of, step, self.variables) for step in self.of.steps]
+        return [PlayStep(self.of, step, self.variables, self.collaborators) for step in self.of.steps]
 
     @cached_property
     def asks(self) -> Sequence[Ask]:
@@ -91,13 +95,14 @@ class PlayScript:
 
 def _ask(options: Mapping[str, object]) -> Ask:
     """The options of ``generate``; their types were checked when they were bound."""
-    timeout = options["timeout"]
+    timeout, start = options["timeout"], options["start_timeout"]
     tokens = options["max_new_tokens"]
     return Ask(
         prompt=str(options["prompt"]),
         max_new_tokens=tokens if isinstance(tokens, int) else 50,
         require_gpu=options["require_gpu"] is True,
         timeout_s=float(timeout) if isinstance(timeout, (int, float)) else 600.0,
+        start_timeout_s=float(start) if isinstance(start, (int, float)) else 1800.0,
     )
 
 
@@ -106,7 +111,12 @@ def _patience(timeout_s: float | None, deep: bool) -> Patience:
     return usual if timeout_s is None else Patience(timeout_s, usual.idle_s)
 
 
-def _bound(play: Play, filled: FilledStep) -> BoundStep:
+def _bound_fix(fix: Fix, options: Mapping[str, object], collaborators: Mapping[type, object]) -> BoundFix:
+    wanted = fix.signature.collaborators.items()
+    return BoundFix(fix, options, {name: collaborators[kind] for name, kind in wanted if kind in collaborators})
+
+
+def _bound(play: Play, filled: FilledStep, collaborators: Mapping[type, object]) -> BoundStep:
     step = filled.step
     deep = any(filled.diagnose.options.get(name) == value for name, value in filled.diagnose.target.deeper.items())
     return BoundStep(
@@ -114,7 +124,7 @@ def _bound(play: Play, filled: FilledStep) -> BoundStep:
         name=step.name,
         diagnostic=filled.diagnose.target,
         options=filled.diagnose.options,
-        fixes=tuple(BoundFix(call.target, call.options) for call in filled.fixes),
+        fixes=tuple(_bound_fix(call.target, call.options, collaborators) for call in filled.fixes),
         act_on=step.act_on,
         patience=_patience(filled.timeout_s, deep),
         allow=step.allow,

@@ -11,6 +11,7 @@ from .events import Listener, RunDone, RunStarted
 from .fleet import Approve, Fleet, Limits
 from .host import HostWalk, Surroundings, Target
 from .results import RunResult, exit_code
+from .session import ParcelStore
 from .walk import Describe
 
 
@@ -26,6 +27,8 @@ class Order:
     verify: bool = True
     exit_on_pending: bool = False
     forks: int = 50
+    even_if_working: bool = False
+    store: ParcelStore | None = None
 
 
 def new_run_id(now_s: float | None = None) -> str:
@@ -38,7 +41,15 @@ def run(order: Order, run_id: str, listen: Listener, approve: Approve, describe:
     """Carry out an order. Ctrl-C (KeyboardInterrupt in the calling thread) ends it in order."""
     started = time.monotonic()
     around = Surroundings(
-        run_id, order.who, order.dry_run, order.verify and not order.dry_run, Flag(), listen, describe
+        run_id,
+        order.who,
+        order.dry_run,
+        order.verify and not order.dry_run,
+        Flag(),
+        listen,
+        describe,
+        order.even_if_working,
+        order.store,
     )
     walks = [HostWalk(target, around) for target in order.targets]
     listen(RunStarted(run_id, order.playbook, tuple(target.name for target in order.targets), order.dry_run))

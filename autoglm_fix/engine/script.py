@@ -14,12 +14,16 @@ from .results import Fault
 
 @dataclass(frozen=True)
 class Ask:
-    """One entry of ``verify``: what the service shall generate. Times in seconds."""
+    """One entry of ``verify``: what the service shall generate.
+
+    ``timeout_s`` is for generating, ``start_timeout_s`` for waiting until a service that was started answers.
+    """
 
     prompt: str
     max_new_tokens: int
     require_gpu: bool
     timeout_s: float
+    start_timeout_s: float = 1800.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,10 @@ class Script(Protocol):
 
     @property
     def service(self) -> ServiceSpec: ...
+
+    @property
+    def key(self) -> str | None:
+        """The secret that the service's endpoint asks for."""
 
     @property
     def steps(self) -> Sequence[ScriptStep]: ...

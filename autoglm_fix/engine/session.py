@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from threading import Event as Flag
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from autoglm_fix.agent.changes import KINDS, Change, to_wire
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.connect import Agent, AgentError, Channel, Request
+from autoglm_fix.resolve.parcels import NoParcel, Parcel, parcels_of
 
 from .events import Listener, LogLine, Progress
 from .gather import Facts
@@ -21,8 +23,17 @@ _NO_DEADLINE_S = 7 * 24 * 3600.0
 # Longer than the fetch's own 60 s without progress, so that it can say itself what stalled.
 _IDLE_S = 90.0
 _TURN_S = 0.2
+# Half-done, these leave a service worse than either end: the agent carries them through alone.
+_FINISHING = frozenset({"install", "restart", "daemon-reload", "recreate"})
 
 Connect = Callable[[], Channel]
+
+
+class ParcelStore(Protocol):
+    """Where files that are sent to hosts are kept, or fetched to."""
+
+    def path(self, parcel: Parcel) -> Path:
+        """The file, its digest checked. Raises NoParcel."""
 
 
 class Refusal(Exception):
@@ -36,9 +47,21 @@ class Refusal(Exception):
 class Session:
     """A connected host. Every method but ``close`` may raise ChannelClosed."""
 
-    def __init__(self, host: str, connect: Connect, state_dir: str, stop: Flag, emit: Listener) -> None:
-        """Connect, and send the agent's code; the first answer is not waited for."""
+    def __init__(
+        self,
+        host: str,
+        connect: Connect,
+        state_dir: str,
+        stop: Flag,
+        emit: Listener,
+        store: ParcelStore | None = None,
+    ) -> None:
+        """Connect, and send the agent's code; the first answer is not waited for.
+
+        ``store`` holds the files that changes need to have sent along.
+        """
         self.host = host
+        self._store = store
         self._emit = emit
         self._agent = Agent(connect(), state_dir=state_dir, stop=stop)
         self._stop = stop
@@ -104,9 +127,26 @@ class Session:
         self, run: str, step: str, changes: Sequence[Change], service: ServiceSpec
     ) -> list[Mapping[str, Any]] | AgentError:
         """Make changes in order; an entry for each begun: ``made``, and its ``problem``."""
+        try:
+            lost = self._send_parcels(step, changes)
+        except NoParcel as err:
+            return [{"made": False, "problem": str(err), "hint": ""}]
+        if lost is not None:
+            return lost
         request = self._changing("apply", service, {"run": run, "step": step}, changes)
         reply: list[Mapping[str, Any]] | AgentError = self._agent.ask(request, self._relay(step))
         return reply
+
+    def _send_parcels(self, step: str, changes: Sequence[Change]) -> AgentError | None:
+        """Send the files that the changes bring along, each once."""
+        parcels = {parcel.sha256: parcel for change in changes for parcel in parcels_of(change)}
+        for digest, parcel in parcels.items():
+            if self._store is None:
+                raise NoParcel(f"nobody here keeps {parcel.name}")
+            lost = self._agent.send_file(str(self._store.path(parcel)), digest, self._relay(step))
+            if lost is not None:
+                return lost
+        return None
 
     def undo(self, run: str, *, force: bool = False, dry_run: bool = False) -> list[Mapping[str, Any]]:
         """Bring back what a run changed here; see ``agent.apply.undo``."""
@@ -126,6 +166,17 @@ class Session:
         )
         return self._agent.ask(request, self._relay("proof"))
 
+    def ask_endpoint(self, service: ServiceSpec, arguments: Mapping[str, Any], deadline_s: float) -> Any:
+        """The raw evidence of asking a service over its endpoint, or an AgentError."""
+        request = Request(
+            "ask",
+            arguments,
+            service=msgspec.to_builtins(service),
+            modules=(f"{_AGENT}.proof.ask",),
+            deadline_s=deadline_s,
+        )
+        return self._agent.ask(request, self._relay("proof"))
+
     def _changing(
         self, verb: str, service: ServiceSpec, arguments: Mapping[str, Any], changes: Sequence[Change]
     ) -> Request:
@@ -137,6 +188,7 @@ class Session:
             modules=(f"{_AGENT}.apply", *sorted(f"{_AGENT}.changes.{kind}" for kind in kinds)),
             deadline_s=_NO_DEADLINE_S,
             idle_s=_IDLE_S,
+            finishes=bool(_FINISHING & {change.kind for change in changes}),
         )
 
     def _answer(self, request: Request, what: str, *, stoppable: bool = True) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autoglm_fix.diagnostics import Finding
+from autoglm_fix.diagnostics import Finding, Symptom
 from autoglm_fix.proof import Proof
 
 from .results import HostStatus, ServiceResult, StepResult, StepStatus, worst_host
@@ -22,9 +22,12 @@ _OF_PROOF = {"failed": HostStatus.FAILED, "unproved": HostStatus.UNPROVED, "veri
 _SYMPTOM_ORDER = ("crashed", "refused", "hang", "empty", "garbage", "cut", "lost", "slow")
 
 
-def service_verdict(steps: Sequence[StepResult], proofs: Sequence[Proof]) -> ServiceResult:
+def service_verdict(
+    steps: Sequence[StepResult], proofs: Sequence[Proof], seen: Symptom | None = None
+) -> ServiceResult:
     """A service's status, the symptom it had, and the code of the cause.
 
+    ``seen`` is the symptom that a caller saw before anything was changed, None where nobody asked.
     A step that could not tell does not lower a service whose proof passed: it generates.
     """
     proved = bool(proofs) and all(proof.status == "verified" for proof in proofs)
@@ -35,10 +38,10 @@ def service_verdict(steps: Sequence[StepResult], proofs: Sequence[Proof]) -> Ser
     cause = first_cause([finding for step in steps for finding in step.findings])
     failed = next((proof for proof in proofs if proof.status == "failed"), None)
     if cause is not None:
-        return ServiceResult(worst_host(statuses), cause.symptom, cause.code)
+        return ServiceResult(worst_host(statuses), seen or cause.symptom, cause.code)
     if failed is not None:
         return ServiceResult(worst_host(statuses), failed.symptom, failed.code)
-    return ServiceResult(worst_host(statuses))
+    return ServiceResult(worst_host(statuses), seen or "none")
 
 
 def first_cause(findings: Sequence[Finding]) -> Finding | None:

@@ -10,13 +10,16 @@ from typing import Any
 
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.connect import AgentError
-from autoglm_fix.proof import Proof, beside_the_endpoint, judge
+from autoglm_fix.fixes import Declined
+from autoglm_fix.proof import Proof
 
 from .bound import DEEP, BoundStep
 from .events import ChangeMade, Doing, Listener, ProofDone, StepDone
-from .look import look_at_all, rests_on
+from .look import Look, hold, look_at_all, rests_on
+from .proving import Baseline, baseline_request, prove, read_baseline
+from .restarts import Due, announced, due_restart, takes_a_start
 from .results import Fault, StepResult, StepStatus
-from .script import Ask, Script, ScriptStep
+from .script import Script, ScriptStep
 from .session import Session
 from .slot import (
     Slot,
@@ -32,6 +35,9 @@ from .slot import (
     start_over,
 )
 
+# What a second look asks where the answer was none that a whole model would give.
+_OF_GARBAGE = ("weights",)
+
 Describe = Callable[[StepResult], Mapping[str, Any]]
 
 
@@ -39,12 +45,24 @@ class ServiceWalk:
     """The walk of one service of a host. Methods may raise ChannelClosed and Refusal."""
 
     def __init__(
-        self, session: Session, script: Script, describe: Describe, run: str, stop: Flag, emit: Listener
+        self,
+        session: Session,
+        script: Script,
+        describe: Describe,
+        run: str,
+        stop: Flag,
+        emit: Listener,
+        even_if_working: bool = False,
     ) -> None:
-        """``describe`` turns a step's result into what later steps see as its registered result."""
+        """``describe`` turns a step's result into what later steps see as its registered result.
+
+        A service that answers is not interrupted, unless ``even_if_working``.
+        """
         self.script = script
         self.proofs: list[Proof] = []
         self.changed = False
+        self.baseline: Baseline | None = None
+        self._even_if_working = even_if_working
         self._session = session
         self._describe = describe
         self._run = run
@@ -60,6 +78,7 @@ class ServiceWalk:
     def look(self) -> None:
         """Diagnose and plan every step; steps that refer to earlier results wait for those alone."""
         self._emit(Doing(self._session.host, "look", self.script.service.name))
+        self._ask_first()
         wave: list[int] = []
         open_names: set[str] = set()
         for index, step in enumerate(self.script.steps):
@@ -74,7 +93,33 @@ class ServiceWalk:
                 self._repeat(index, step)
                 wave, open_names = [], set()
         self._look_at_wave(wave)
-        self._preview()
+        self._hold()
+        if self.baseline is None or self.baseline.symptom != "garbage" or not self.look_deeper(_OF_GARBAGE):
+            self._preview()
+
+    def _ask_first(self) -> None:
+        """Ask a service with an endpoint what it answers now, beside the first facts."""
+
+        def take(reply: Any) -> None:
+            self.baseline = read_baseline(reply)
+
+        service = self.script.service
+        if service.endpoint and self.script.steps and self.baseline is None:
+            self._facts.send_along(baseline_request(service, self.script.key), take)
+
+    @property
+    def worked(self) -> bool:
+        """Whether the service answered well before anything was changed."""
+        return self.baseline is not None and self.baseline.answers
+
+    def _hold(self) -> None:
+        if self.worked and not self._even_if_working:
+            for slot in self._every_slot():
+                slot.first, slot.now = hold(slot.first), hold(slot.now)
+
+    def _looks(self, steps: Sequence[BoundStep], before: Sequence[Look] = ()) -> list[Look]:
+        looks = look_at_all(steps, self._facts, before)
+        return list(map(hold, looks)) if self.worked and not self._even_if_working else looks
 
     def look_deeper(self, diagnostics: Sequence[str]) -> bool:
         """Look once more, deeper, at the steps of these diagnostics. False where none has more to look at."""
@@ -88,7 +133,7 @@ class ServiceWalk:
             return False
         self._emit(Doing(self._session.host, "look", self.script.service.name))
         flat = [step for steps in deeper.values() for step in steps]
-        looks = iter(look_at_all(flat, self._facts))
+        looks = iter(self._looks(flat))
         for index, steps in deeper.items():
             earlier = [record for slot in self._slots[index] for record in slot.made]
             self._slots[index] = [fresh(step, next(looks)) for step in steps]
@@ -128,15 +173,19 @@ class ServiceWalk:
 
     def _preview(self) -> None:
         """Ask the host what each planned change would do, and whether it could be made."""
-        planned = [(slot, change) for slot in self._every_slot() for change in slot.now.changes]
+        slots = self._every_slot()
+        planned = [(slot, change) for slot in slots for change in slot.now.changes]
+        beside = announced(slots)
+        to_come = due_restart(self._facts) if beside is not None else None
+        if beside is not None and to_come is not None and not isinstance(to_come, Declined):
+            planned.append((beside, to_come))
         answers = self._session.preview([change for _, change in planned], self.script.service)
-        for slot in self._every_slot():
+        for slot in slots:
             slot.records = []
         for (slot, change), answer in zip(planned, answers, strict=True):
             problem = answer["problem"]
             slot.records.append(record_of(change, diff=str(answer["diff"]), problem=problem and str(problem)))
-        for slot in self._every_slot():
-            slot.shown = frozenset((change.kind, change.path) for change in slot.now.changes)
+            slot.shown |= {(change.kind, change.path)}
 
     # -- changing
 
@@ -146,12 +195,13 @@ class ServiceWalk:
         return any(makeable(slot) for slot in self._every_slot())
 
     def apply(self) -> None:
-        """Make what was planned, step by step; after each, the same diagnostic runs again."""
+        """Make what was planned, step by step; after each, the same diagnostic runs again. Restarts come last."""
         slots = self._every_slot()
+        due = Due()
         for position, slot in enumerate(slots):
             if self._stop.is_set():
                 return
-            changes = makeable(slot)
+            changes = due.put_off(slot, makeable(slot))
             if not changes:
                 continue
             self._emit(Doing(self._session.host, "apply", slot.step.name))
@@ -159,32 +209,56 @@ class ServiceWalk:
             whole = self._make(slot, changes)
             if self._stop.is_set() and not whole:
                 return
-            self._emit(Doing(self._session.host, "check", slot.step.name))
-            self._facts.forget()
+            if takes_a_start(changes):
+                due.needed_by = slot
             later = [s for s in slots[position + 1 :] if s.now.provisional or s.now.changes]
-            looks = look_at_all([slot.step, *(s.step for s in later)], self._facts)
-            judge_step(slot, looks[0], whole)
+            self._judge([slot], later, whole)
             self._look_back(slots[:position], changes)
-            for other, look in zip(later, looks[1:], strict=True):
-                was_provisional = other.now.provisional is not None
-                look_again(other, look, was_provisional)
             slot.spent_s += time.monotonic() - started
-            self._emit(StepDone(self._session.host, slot_result(slot, self.script.service.name)))
             if slot.outcome is StepStatus.FAILED and not slot.step.ignore_errors:
                 return
+        self._restart(due)
+
+    def _judge(self, slots: Sequence[Slot], later: Sequence[Slot], whole: bool) -> None:
+        """Look again at what was acted on, and at later steps that rest on it; the diagnostic has the last word."""
+        for slot in slots:
+            self._emit(Doing(self._session.host, "check", slot.step.name))
+        self._facts.forget()
+        looks = iter(self._looks([slot.step for slot in (*slots, *later)]))
+        for slot in slots:
+            judge_step(slot, next(looks), whole)
+            self._emit(StepDone(self._session.host, slot_result(slot, self.script.service.name)))
+        for other, look in zip(later, looks, strict=True):
+            look_again(other, look, other.now.provisional is not None)
+
+    def _restart(self, due: Due) -> None:
+        """Start the service anew, once, for all that is due."""
+        planned = due.planned
+        change = planned[0][1] if planned else due_restart(self._facts) if due else None
+        slot = planned[0][0] if planned else due.needed_by
+        if slot is None or change is None or isinstance(change, Declined):
+            return
+        self._emit(Doing(self._session.host, "apply", slot.step.name))
+        started = time.monotonic()
+        whole = self._make(slot, [change])
+        if planned:
+            self._judge([slot for slot, _ in planned], (), whole)
+        elif not whole:
+            slot.outcome = StepStatus.FAILED
+        slot.spent_s += time.monotonic() - started
 
     def refresh(self) -> None:
         """Look again before anything is made: the host was changed since the plan was shown."""
         self._facts.forget()
         slots = self._every_slot()
-        for slot, look in zip(slots, look_at_all([slot.step for slot in slots], self._facts), strict=True):
+        for slot, look in zip(slots, self._looks([slot.step for slot in slots]), strict=True):
             start_over(slot, look)
 
     def _look_back(self, earlier: Sequence[Slot], changes: Sequence[Change]) -> None:
         """Look again at steps that were well, or could not tell, and rest on what was changed after them."""
         paths = [change.path for change in changes]
         touched = [slot for slot in earlier if may_differ(slot) and rests_on(slot.now, paths)]
-        for slot, look in zip(touched, look_at_all([slot.step for slot in touched], self._facts), strict=True):
+        for slot, look in zip(touched, self._looks([slot.step for slot in touched]), strict=True):
             reconsider(slot, look)
 
     def _make(self, slot: Slot, changes: Sequence[Change]) -> bool:
@@ -213,29 +287,12 @@ class ServiceWalk:
         """Make the service generate, once for each entry of ``verify``."""
         self.proofs = []
         for ask in self.script.asks:
-            proof = self._prove(ask)
+            self._emit(Doing(self._session.host, "prove", self.script.service.name))
+            proof = prove(self._session, self.script, ask)
             if proof is None:
                 return
             self.proofs.append(proof)
             self._emit(ProofDone(self._session.host, self.script.play, proof))
-
-    def _prove(self, ask: Ask) -> Proof | None:
-        """The judged proof; None where a Ctrl-C cut it off, which proves and disproves nothing."""
-        service = self.script.service
-        self._emit(Doing(self._session.host, "prove", service.name))
-        arguments = {
-            "prompt": ask.prompt,
-            "max_new_tokens": ask.max_new_tokens,
-            "require_gpu": ask.require_gpu,
-            "timeout_s": ask.timeout_s,
-        }
-        evidence = self._session.prove(service, arguments, ask.timeout_s + 30)
-        if isinstance(evidence, AgentError):
-            if evidence.kind == "cancelled":
-                return None
-            evidence = {"error": evidence.message, "kind": evidence.kind, "tail": list(evidence.tail)}
-        proof = judge(evidence, service=service.name, require_gpu=ask.require_gpu)
-        return beside_the_endpoint(proof, service.endpoint) if service.endpoint else proof
 
     # -- results
 

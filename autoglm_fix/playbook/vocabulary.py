@@ -16,7 +16,12 @@ NOT_YET = frozenset({"command", "file", "config_value", "service_state", "packag
 
 
 def generate(
-    *, prompt: str = "你好", max_new_tokens: int = 50, require_gpu: bool = True, timeout: float = 600.0
+    *,
+    prompt: str = "你好",
+    max_new_tokens: int = 50,
+    require_gpu: bool = True,
+    timeout: float = 600.0,
+    start_timeout: float = 1800.0,
 ) -> None:
     """The service generates text, on the GPU, with the right weights."""
 

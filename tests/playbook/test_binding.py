@@ -152,7 +152,13 @@ def test_a_proof_has_a_value_for_every_option_or_is_left_out(tmp_path: Path) -> 
     play = _play(tmp_path, text)
     bound = bind_verify(play.verify[0], _variables(play))
     assert bound is not None
-    assert bound.options == {"prompt": "你好", "max_new_tokens": 9, "require_gpu": True, "timeout": 600.0}
+    assert bound.options == {
+        "prompt": "你好",
+        "max_new_tokens": 9,
+        "require_gpu": True,
+        "timeout": 600.0,
+        "start_timeout": 1800.0,
+    }
     other = play_variables(play, {}, {"service": {"engine": "ollama"}})
     assert bind_verify(play.verify[0], other) is None
 
