@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from autoglm_fix.agent.facts.environment import Environment
 from autoglm_fix.agent.facts.gpus import Gpu, Gpus
 from autoglm_fix.agent.facts.service import Service
+from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.launch import Launch, read
 
 from .cuda_builds import Judged
@@ -25,8 +26,10 @@ _BFLOAT16: Pair = (8, 0)
 
 
 @diagnostic()
-def cuda(gpus: Gpus, environment: Environment, service: Service) -> Iterator[Finding]:
+def cuda(gpus: Gpus, environment: Environment | Unknown, service: Service) -> Iterator[Finding]:
     """Driver, CUDA, cards, Python and the build of torch fit together, and the service reaches its GPUs."""
+    if isinstance(environment, Unknown):
+        environment = Environment(python="", host="", version="")  # the driver's part can be told all the same
     launch = read(service)
     variables = _variables(service, launch)
     installed = read_installed(environment, launch.engine if launch else "", autoglm="autoglm" in _model(launch))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from autoglm_fix.agent.context import Fact
+from autoglm_fix.agent.unknown import Unknown
 
 from .finding import Finding
 
@@ -27,10 +28,18 @@ class Option:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a diagnostic's or fix's parameters ask for, in order."""
+    """What a diagnostic's or fix's parameters ask for, in order.
+
+    A fact of ``may_lack`` (its parameter's type is ``Fact | Unknown``) is handed in as Unknown where it could not be
+    read; without any other the function is not called.
+    ``collaborators`` are neither facts nor pure (a dependency resolver): their types are Protocols that
+    say ``collaborator = True``, and whoever calls hands them in.
+    """
 
     facts: Mapping[str, type[Fact]]
     options: Mapping[str, Option]
+    collaborators: Mapping[str, type] = field(default_factory=dict)
+    may_lack: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -71,14 +80,21 @@ def read_signature(function: Callable[..., Any], *, skip: int = 0) -> Signature:
     hints = get_type_hints(function)
     facts: dict[str, type[Fact]] = {}
     options: dict[str, Option] = {}
+    collaborators: dict[str, type] = {}
+    may_lack = set()
     for parameter in list(inspect.signature(function).parameters.values())[skip:]:
         hint = hints[parameter.name]
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             option = Option(parameter.name.rstrip("_"), hint, parameter.default, parameter.name)
             options[option.name] = option
+        elif getattr(hint, "collaborator", False):
+            collaborators[parameter.name] = hint
+        elif Unknown in get_args(hint):
+            (facts[parameter.name],) = (kind for kind in get_args(hint) if kind is not Unknown)
+            may_lack.add(parameter.name)
         else:
             facts[parameter.name] = hint
-    return Signature(facts, options)
+    return Signature(facts, options, collaborators, frozenset(may_lack))
 
 
 def first_line(function: Callable[..., Any]) -> str:

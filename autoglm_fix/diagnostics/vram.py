@@ -9,6 +9,7 @@ from autoglm_fix.agent.facts.gpus import Gpu, Gpus
 from autoglm_fix.agent.facts.model_files import ModelFiles
 from autoglm_fix.agent.facts.model_sizes import ModelSizes
 from autoglm_fix.agent.facts.service import Service
+from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.launch import Launch, read
 from autoglm_fix.locale import size
 
@@ -37,7 +38,7 @@ def vram(
     model: ModelFiles,
     sizes: ModelSizes,
     service: Service,
-    environment: Environment,
+    environment: Environment | Unknown,
     *,
     headroom: float = 0.01,
 ) -> Iterator[Finding]:
@@ -47,13 +48,18 @@ def vram(
             if holder.dead and not holder.service:
                 yield DeadHolder(subject=named(gpu), pid=holder.pid, used=holder.used or 0)
     launch = read(service) or Launch(argv=())
-    sums = plan(gpus, model, sizes, launch, environment)
+    sums = plan(gpus, model, sizes, launch, known(environment))
     if sums is None:
         return
     yield from _hazards(sums)
     if service.running is not None and service.state not in ("starting", "restarting"):
         return  # it has what it asked for
     yield from _shortage(sums, headroom)
+
+
+def known(environment: Environment | Unknown) -> Environment | None:
+    """The environment where it could be read: without it the engine's version is open, and its usual defaults count."""
+    return environment if isinstance(environment, Environment) else None
 
 
 def _hazards(sums: Plan) -> Iterator[Finding]:

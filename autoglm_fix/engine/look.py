@@ -92,6 +92,9 @@ def _look(step: BoundStep, pending: dict[str, str]) -> Looking:
         fresh = tuple(finding for finding in found if key(finding) not in seen)
         reads = tuple(path for fact in known.values() for path in getattr(fact, "reads", ()))
         look = replace(look, findings=look.findings + fresh, reads=look.reads + reads)
+        if not any(finding.severity == "error" for finding in look.findings):
+            # What could not be read may hold an error.
+            look = replace(look, unknown=next((fact for fact in known.values() if isinstance(fact, Unknown)), None))
         plan = yield from _plan(look, [finding for finding in fresh if step.acts_on(finding)], pending)
         look = replace(look, plan=look.plan + tuple(plan))
         if look.links.items() <= pending.items():
@@ -105,8 +108,8 @@ def _facts(look: Look, pending: Mapping[str, str]) -> Generator[Iterable[Want], 
     wanted = wants(step.diagnostic.signature, step.options, pending, step.patience)
     known = yield wanted.values()
     facts = {name: known[want] for name, want in wanted.items()}
-    for fact in facts.values():
-        if isinstance(fact, Unknown):
+    for name, fact in facts.items():
+        if isinstance(fact, Unknown) and name not in step.diagnostic.signature.may_lack:
             raise _Stop(replace(look, unknown=fact))
         if isinstance(fact, Broken):
             fault = Fault("run.bug", {"what": step.diagnostic.name, "message": fact.message}, fact.tail)
@@ -141,8 +144,8 @@ def _offers(
     wanted = wants(bound.fix.signature, bound.options, pending, look.step.patience)
     known = yield wanted.values()
     facts = {name: known[want] for name, want in wanted.items()}
-    for fact in facts.values():
-        if isinstance(fact, Unknown):
+    for name, fact in facts.items():
+        if isinstance(fact, Unknown) and name not in bound.fix.signature.may_lack:
             return [Declined("run.fact-unknown", {"fix": bound.fix.name, "reason": fact.reason})]
         if isinstance(fact, Broken):
             fault = Fault("run.bug", {"what": bound.fix.name, "message": fact.message}, fact.tail)

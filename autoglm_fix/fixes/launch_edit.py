@@ -1,4 +1,4 @@
-"""Offering an edit of a service's launch: the changes of its definition, or the command for those who start it by hand."""
+"""Offering an edit of a launch: changes of its definition, or the command for those who start it by hand."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ from autoglm_fix.agent.facts.gpus import Gpus
 from autoglm_fix.agent.facts.model_files import ModelFiles
 from autoglm_fix.agent.facts.model_sizes import ModelSizes
 from autoglm_fix.agent.facts.service import Service
+from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.diagnostics.vram import COMPUTED, holders
+from autoglm_fix.diagnostics.vram import COMPUTED, holders, known
 from autoglm_fix.diagnostics.vram_findings import ContextFails, EagerGarbles, LessFree, NoRoom, Tight, WeightsTooLarge
 from autoglm_fix.diagnostics.vram_need import cache_bytes, picture_tokens
 from autoglm_fix.diagnostics.vram_plan import FEW, LENGTH, LIMITS, SEQUENCES, SHARE, Plan, plan, with_options
@@ -33,7 +34,7 @@ def lower_batch(
     model: ModelFiles,
     sizes: ModelSizes,
     service: Service,
-    environment: Environment,
+    environment: Environment | Unknown,
     *,
     headroom: float = 0.01,
     minimum: int = 1,
@@ -45,7 +46,7 @@ def lower_batch(
     to garble a model's answers is ever chosen.
     """
     launch = read(service)
-    sums = plan(gpus, model, sizes, launch, environment) if launch is not None else None
+    sums = plan(gpus, model, sizes, launch, known(environment)) if launch is not None else None
     if launch is None or sums is None or sums.engine not in COMPUTED:
         yield Declined("lower_batch.own-program", {"engine": launch.engine if launch else "custom"})
         return
