@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.server
 import json
@@ -21,8 +22,9 @@ class FileServer(http.server.ThreadingHTTPServer):
 
     ``cuts``: after how many bytes of a body to drop the connection, one entry an answer; ``stall_after``:
     after how many bytes in all to send nothing more; ``statuses``: path -> codes to answer with first;
-    ``redirects``: path -> address; ``ranges``, ``etags`` and ``lengths``: whether it knows them;
-    ``refuses_head``, ``status_for_all`` and ``page_for_all``: what it says whatever one asks.
+    ``types``: path -> what its answer says it is; ``redirects``: path -> address; ``password``: "user:password"
+    that all must show; ``ranges``, ``etags`` and ``lengths``: whether it knows them; ``refuses_head``,
+    ``status_for_all`` and ``page_for_all``: what it says whatever one asks.
     """
 
     daemon_threads = True
@@ -35,6 +37,7 @@ class FileServer(http.server.ThreadingHTTPServer):
         self.files = dict(files or {})
         self.answers: dict[str, Any] = {}
         self.links: dict[str, str] = {}
+        self.types: dict[str, str] = {}
         self.redirects: dict[str, str] = {}
         self.redirect_status = 302
         self.statuses: dict[str, list[int]] = {}
@@ -43,6 +46,7 @@ class FileServer(http.server.ThreadingHTTPServer):
         self.ranges = True
         self.etags = True
         self.lengths = True
+        self.password = ""
         self.refuses_head = False
         self.status_for_all: int | None = None
         self.page_for_all: bytes | None = None
@@ -90,7 +94,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self, body: bool) -> None:
         server, path = self.server, urlsplit(self.path).path
         server.requests.append((self.command, self.path, dict(self.headers.items())))
-        if server.status_for_all or (server.refuses_head and not body):
+        if server.password and self.headers.get("Authorization") != "Basic " + _base64(server.password):
+            self._end(401, **{"WWW-Authenticate": "Basic realm=tests"})
+        elif server.status_for_all or (server.refuses_head and not body):
             self._end(server.status_for_all or 405)
         elif server.page_for_all is not None:
             self._send(200, server.page_for_all, body, {"Content-Type": "text/html; charset=utf-8"})
@@ -101,7 +107,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif self.path in server.answers or path in server.answers:
             text = json.dumps(server.answers.get(self.path, server.answers.get(path))).encode()
             link = {"Link": server.links[self.path]} if self.path in server.links else {}
-            self._send(200, text, body, {"Content-Type": "application/json", **link})
+            kind = server.types.get(path, "application/json")
+            self._send(200, text, body, {"Content-Type": kind, **link})
         elif path in server.files:
             self._file(server.files[path], body)
         else:
@@ -152,3 +159,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any
+from typing import Any, Iterable
 
 from .changes import CannotChange, from_wire, kind_of
 from .changes.keep import Inverse, keep, make_folders, missing_parents, put_back, replace
 from .collect import plain
 from .context import Context
-from .state import Journal, State
+from .journal import Journal
+from .state import State
 
 
 def preview(ctx: Context, state: State, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -93,7 +94,9 @@ def recover(ctx: Context, state: State) -> list[str]:
     for run in state.runs():
         journal = Journal(state, run)
         intents, outcomes = _by_number(journal)
-        for number in sorted(set(intents) - set(outcomes), reverse=True):
+        cut_off = sorted(set(intents) - set(outcomes), reverse=True)
+        _know(intents[number] for number in cut_off)
+        for number in cut_off:
             _put_back(ctx, intents[number])
             journal.append({"outcome": number, "result": "reverted"})
             reverted.append(_target(intents[number]))
@@ -111,18 +114,17 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     intents, outcomes = _by_number(journal)
     # What was cut off has no outcome; ``recover`` puts it back as soon as the lock is held.
     results = {number: outcomes.get(number, {"result": "cut off"})["result"] for number in intents}
-    made = _in_order_of_undo(
-        {number: intents[number] for number in intents if results[number] in ("made", "cut off")}
-    )
+    acted = {number: intents[number] for number in sorted(intents) if results[number] in ("made", "cut off")}
+    _know(acted.values())
+    made = _in_order_of_undo(acted)
     report = []
     # A path that the run changed twice is compared with what the last change left there.
-    compared = set()
+    latest = {_touched(entry): number for number, entry in acted.items()}
     for number in made:
         entry = intents[number]
         target = _target(entry)
-        known = results[number] == "made" and target not in compared
-        edited = known and _now(ctx, entry) != outcomes[number]["now"]
-        compared.add(target)
+        last = latest.pop(_touched(entry), None)
+        edited = last is not None and results[last] == "made" and _now(ctx, intents[last]) != outcomes[last]["now"]
         problem = f"{target} was edited since" if edited else None
         coming = "would-restore" if "before" in entry or entry["inverse"]["kept"] else "would-remove"
         report.append({"path": target, "state": coming, "problem": problem})
@@ -137,16 +139,35 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
 
 
 def _in_order_of_undo(intents: dict[int, dict[str, Any]]) -> list[int]:
-    """Newest first; then, once for each service, the first of those that changed its state."""
-    of_state: dict[str, int] = {}
+    """Newest first; then, once for each service and way of changing its state, the first that did.
+
+    Of these the newest comes first as well: a container has its name again before it is started or stopped.
+    """
+    of_state: dict[tuple[str, str], int] = {}
     others = []
     for number in sorted(intents):
-        change = intents[number]["change"]
-        if kind_of(change["kind"]).undo == "state":
-            of_state.setdefault(_target(intents[number]), number)
+        if _is_of_state(intents[number]):
+            of_state.setdefault(_touched(intents[number]), number)
         else:
             others.append(number)
-    return others[::-1] + list(of_state.values())
+    return others[::-1] + sorted(of_state.values(), reverse=True)
+
+
+def _touched(entry: dict[str, Any]) -> tuple[str, str]:
+    """What two intents have in common where the later one went on from the earlier one."""
+    return entry["change"]["kind"] if _is_of_state(entry) else "", _target(entry)
+
+
+def _is_of_state(entry: dict[str, Any]) -> bool:
+    """Whether a change brings back a state rather than bytes; one of a path never does."""
+    return "before" in entry and kind_of(entry["change"]["kind"]).undo == "state"
+
+
+def _know(entries: Iterable[dict[str, Any]]) -> None:
+    """Have every kind at hand before anything is put back: one that has not been sent yet stops here."""
+    for entry in entries:
+        if "before" in entry:
+            kind_of(entry["change"]["kind"])
 
 
 def _target(entry: dict[str, Any]) -> str:

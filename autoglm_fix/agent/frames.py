@@ -1,4 +1,7 @@
-"""The wire: each frame is a 4-byte big-endian length and that many bytes of deflated JSON."""
+"""The wire: each frame is a 4-byte big-endian length and that many bytes of deflated JSON.
+
+A byte frame is a zero, the 4-byte number of the request that it belongs to, and raw bytes.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any, Iterator
 
 _LENGTH = 4
 MAX_FRAME = 64 * 1024 * 1024
+_RAW = b"\0"  # no deflated text begins so
 
 
 class BrokenFrame(Exception):
@@ -19,6 +23,18 @@ def pack(message: dict[str, Any]) -> bytes:
     """One message as a frame."""
     body = zlib.compress(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"), 1)
     return len(body).to_bytes(_LENGTH, "big") + body
+
+
+def pack_bytes(number: int, data: bytes) -> bytes:
+    """Raw bytes for a request as a frame."""
+    return (len(data) + 5).to_bytes(_LENGTH, "big") + _RAW + number.to_bytes(4, "big") + data
+
+
+def unpack_bytes(body: bytes) -> tuple[int, bytes] | None:
+    """The request and the bytes in a byte frame's body; None where it is a message."""
+    if body[:1] != _RAW:
+        return None
+    return int.from_bytes(body[1:5], "big"), body[5:]
 
 
 def unpack(body: bytes) -> dict[str, Any]:

@@ -13,11 +13,12 @@ import signal
 import sys
 import time
 import traceback
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
 from .context import Context
-from .frames import Frames, pack, unpack, write_all
+from .frames import Frames, pack, unpack, unpack_bytes, write_all
 from .memory import MemoryImporter, NotSent
 from .service import ServiceSpec
 from .state import State
@@ -29,16 +30,22 @@ _VERBS = {
     "collect": ("collect", "collect"),
     "preview": ("apply", "preview"),
     "recover": ("apply", "recover"),
+    "receive": ("parcels", "receive"),
     "apply": ("apply", "apply"),
     "undo": ("apply", "undo"),
     "prove": ("proof.prove", "prove"),
+    "ask": ("proof.ask", "ask"),
+    "baseline": ("proof.baseline", "baseline"),
 }
 _TICK_S = 0.5
 
 
 @dataclass
 class _Child:
-    """One request at work. ``finishes``: it is left to end by itself when the channel closes."""
+    """One request at work. ``finishes``: it is left to end by itself when the channel closes.
+
+    ``inlet`` is the pipe for the bytes that were sent to it, those in ``waiting`` not yet taken.
+    """
 
     id: int
     pid: int
@@ -47,6 +54,8 @@ class _Child:
     idle_s: float
     finishes: bool
     heard: float
+    inlet: int | None = None
+    waiting: bytearray = field(default_factory=bytearray)
     frames: Frames = field(default_factory=Frames)
     answered: bool = False
 
@@ -61,6 +70,7 @@ class Agent:
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Child] = {}
         self._state = State("")
+        self._lock: Any = None
 
     def serve(self) -> None:
         """Run until the channel ends, then end every process that this one started."""
@@ -70,13 +80,21 @@ class Agent:
             while True:
                 for key, _ in self._selector.select(_TICK_S):
                     if key.data is not None:
-                        self._hear(key.data)
+                        self._attend(key.data, key.fd)
                         continue
                     data = os.read(self._source, 65536)
                     if not data:
                         return
                     for body in frames.feed(data):
-                        self._handle(unpack(body))
+                        raw = unpack_bytes(body)
+                        if raw is None:
+                            self._handle(unpack(body))
+                        elif raw[0]:
+                            self._pass_on(*raw)
+                        else:
+                            # Of no request: more sources, each after its name.
+                            parts = zlib.decompress(raw[1]).decode("utf-8").split("\0")
+                            self._importer.add(dict(zip(parts[::2], parts[1::2])))
                 self._check_deadlines()
         finally:
             for child in self._children.values():
@@ -88,18 +106,21 @@ class Agent:
 
     def _handle(self, request: dict[str, Any]) -> None:
         number, verb = request["id"], request["verb"]
-        if verb == "load":
-            self._importer.add(request["sources"])
-        elif verb == "cancel":
+        if verb == "cancel":
             for child in list(self._children.values()):
                 if child.id == request["of"]:
                     self._end(child, "cancelled", "it was cancelled")
         elif verb == "state":
             self._state = State(request["state_dir"])
         elif verb == "lock":
-            self._say({"id": number, "result": self._state.lock(request["run"], request["who"])})
+            if self._lock is None:
+                from .lock import Lock  # only what changes something takes it
+
+                self._lock = Lock(self._state)
+            self._say({"id": number, "result": self._lock.take(request["run"], request["who"])})
         elif verb == "unlock":
-            self._state.unlock()
+            if self._lock is not None:
+                self._lock.give_back()
         else:
             try:
                 self._start(number, request)
@@ -113,11 +134,17 @@ class Agent:
         module, function = _VERBS[request["verb"]]
         work = getattr(importlib.import_module("." + module, __package__), function)
         source, sink = os.pipe()
+        outlet, inlet = os.pipe() if request.get("input") else (None, None)
         pid = os.fork()
         if pid == 0:
             os.close(source)
-            _work(work, request, sink, self._state)
+            if inlet is not None:
+                os.close(inlet)
+            _work(work, request, sink, self._state, outlet)
         os.close(sink)
+        if outlet is not None and inlet is not None:
+            os.close(outlet)
+            os.set_blocking(inlet, False)
         now = time.monotonic()
         child = _Child(
             id=number,
@@ -127,9 +154,36 @@ class Agent:
             idle_s=request.get("idle_s", float("inf")),
             finishes=request.get("finishes", False),
             heard=now,
+            inlet=inlet,
         )
         self._children[pid] = child
         self._selector.register(source, selectors.EVENT_READ, child)
+
+    def _attend(self, child: _Child, pipe: int) -> None:
+        if pipe == child.inlet:
+            self._feed(child)
+        elif pipe == child.pipe and child.pid in self._children:
+            self._hear(child)
+
+    def _pass_on(self, number: int, data: bytes) -> None:
+        """Bytes for a request at work; the other end sends no more than a few frames ahead of what it took."""
+        for child in self._children.values():
+            if child.id == number and child.inlet is not None:
+                if not child.waiting:
+                    self._selector.register(child.inlet, selectors.EVENT_WRITE, child)
+                child.waiting += data
+
+    def _feed(self, child: _Child) -> None:
+        if child.inlet is None:
+            return
+        try:
+            del child.waiting[: os.write(child.inlet, child.waiting)]
+        except BlockingIOError:
+            return
+        except OSError:  # it has ended, or takes no more
+            child.waiting.clear()
+        if not child.waiting:
+            self._selector.unregister(child.inlet)
 
     def _hear(self, child: _Child) -> None:
         data = os.read(child.pipe, 65536)
@@ -161,24 +215,34 @@ class Agent:
     def _forget(self, child: _Child) -> None:
         self._selector.unregister(child.pipe)
         os.close(child.pipe)
+        if child.inlet is not None:
+            if child.waiting:
+                self._selector.unregister(child.inlet)
+            os.close(child.inlet)
+            child.inlet = None
         del self._children[child.pid]
 
 
-def _work(work: Any, request: dict[str, Any], sink: int, state: State) -> None:
+def _work(work: Any, request: dict[str, Any], sink: int, state: State, outlet: int | None) -> None:
     """The child's whole life; it never returns."""
     try:
         os.setsid()
-        quiet = os.open(os.devnull, os.O_RDWR)
-        os.dup2(quiet, 0)
+        os.dup2(os.open(os.devnull, os.O_RDWR) if outlet is None else outlet, 0)
 
         def say(message: dict[str, Any]) -> None:
-            write_all(sink, pack(message))
+            try:
+                write_all(sink, pack(message))
+            except BrokenPipeError:
+                # Nobody listens any more; work that finishes alone goes on.
+                if not request.get("finishes"):
+                    raise
 
         context = Context(
             service=ServiceSpec(**request.get("service", {})),
             view=View(**request.get("view", {})),
             emit=say,
         )
+        context.parcels = state.parcels
         try:
             say({"result": work(context, state, **request.get("arguments", {}))})
         except CannotTell as err:

@@ -74,12 +74,14 @@ class Web:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         auth: str = "",
+        authorization: str = "",
         timeout: float = 15.0,
     ) -> http.client.HTTPResponse:
         """The open answer to a request, to be closed by the caller; WebError for anything but success.
 
         ``timeout`` is how many seconds may pass without a byte. ``auth`` names whose token is shown
-        ("hf": the one in ``variables`` or kept by the hub's client), over https only.
+        ("hf": the one in ``variables`` or kept by the hub's client), over https only; ``authorization`` is a
+        header's whole value. Both are for the server of ``url`` alone.
         """
         if not is_address(url):
             raise WebError(f"{url} is not an http or https address")
@@ -87,6 +89,8 @@ class Web:
         token = _hub_token(self._variables) if auth == "hf" and url.startswith("https://") else None
         if token:
             request.add_unredirected_header("Authorization", f"Bearer {token}")
+        elif authorization:
+            request.add_unredirected_header("Authorization", authorization)
         try:
             response: http.client.HTTPResponse = self._opener.open(request, timeout=timeout)
         except urllib.error.HTTPError as err:

@@ -6,7 +6,16 @@ from .registry import FIXES, Declined, Fix, fix
 
 __all__ = ["FIXES", "Declined", "Fix", "fix", "load"]
 
-_TOPICS = ("fetch_weights", "generation_config", "remap_path", "tokenizer")
+_TOPICS = (
+    "fetch_weights",
+    "generation_config",
+    "lower_batch",
+    "pin_versions",
+    "remap_path",
+    "restart",
+    "set_timeouts",
+    "tokenizer",
+)
 
 
 def load() -> dict[str, Fix]:

@@ -14,6 +14,7 @@ _MADE_BY = {
     "io.kubernetes.pod.name": "Kubernetes",
     "PODMAN_SYSTEMD_UNIT": "a systemd unit",
 }
+_SHARED = {"NetworkMode": "network", "IpcMode": "shared memory", "PidMode": "processes"}
 _DEFINED_THERE = "declare it with the manager that defines it, so that the change is made there"
 
 
@@ -30,9 +31,10 @@ def refuse_loss(engine: Engine, record: Record) -> None:
         )
     if engine.is_podman:
         _refuse_for_podman(engine, name, record)
-    sharing = [_shown(each) for each in engine.containers() if _shares(each, record)]
-    if sharing:
-        raise CannotChange(f"{', '.join(sharing)} shares the network of {name} and would lose it", hint="stop it first")
+    for short in engine.containers():
+        for what in _shared(engine, short, record):
+            other = str((short.get("Names") or [short["Id"][:12]])[0]).lstrip("/")
+            raise CannotChange(f"{other} shares the {what} of {name} and would lose it", hint=f"remove {other} first")
     lost = data_of(engine, record["Id"])
     if lost:
         raise CannotChange(
@@ -58,10 +60,8 @@ def _refuse_for_podman(engine: Engine, name: str, record: Record) -> None:
             ) from err
 
 
-def _shares(short: Record, record: Record) -> bool:
-    mode = str((short.get("HostConfig") or {}).get("NetworkMode") or "")
-    return mode in (f"container:{record['Id']}", f"container:{str(record['Name']).lstrip('/')}")
-
-
-def _shown(short: Record) -> str:
-    return str((short.get("Names") or [short["Id"][:12]])[0]).lstrip("/")
+def _shared(engine: Engine, short: Record, record: Record) -> list[str]:
+    """What another container takes from this one."""
+    host = engine.inspect(short["Id"]).get("HostConfig") or {}
+    ours = (f"container:{record['Id']}", f"container:{str(record['Name']).lstrip('/')}")
+    return [what for mode, what in _SHARED.items() if host.get(mode) in ours]

@@ -73,12 +73,13 @@ class Recreate:
         try:
             made = self._made(engine, record)
             old = record["Id"]
-            ctx.progress(f"stopping {self.container}", 0, 1, "containers")
-            engine.stop(old, _STOP_S)
             if _comes_back(record):
                 engine.update(old, {"RestartPolicy": {"Name": "no"}})
+            # The names first: whoever starts it again as soon as it stops shall start the new one.
             engine.rename(old, _kept_name(self.container, old))
             engine.rename(made, self.container)
+            ctx.progress(f"stopping {self.container}", 0, 1, "containers")
+            engine.stop(old, _STOP_S)
         except EngineError as err:
             raise CannotChange(str(err)) from err
         service = {"name": self.container, "manager": "docker", "container": self.container}
@@ -87,8 +88,9 @@ class Recreate:
     @classmethod
     def put_back(cls, ctx: Context, before: dict[str, Any]) -> None:
         """The old container has its name again, and runs where it ran. One that somebody removed is said."""
-        engine, name, old = Engine(before["engine"]), before["name"], before["id"]
+        name, old = before["name"], before["id"]
         try:
+            engine = _engine_of(before)
             record = _inspected(engine, old)
             if record is None:
                 ctx.log(f"the container {old[:12]}, which was {name}, has been removed: it cannot be brought back")
@@ -115,7 +117,7 @@ class Recreate:
     def fingerprint(cls, ctx: Context, before: dict[str, Any]) -> list[Any]:
         """Which container has the name."""
         try:
-            current = _inspected(Engine(before["engine"]), before["name"])
+            current = _inspected(_engine_of(before), before["name"])
         except EngineError as err:
             return [str(err)]
         return [current["Id"] if current is not None else "absent"]
@@ -222,6 +224,19 @@ def _stand_ins(engine: Engine, name: str, old: str) -> list[str]:
         if ours and old in str((each.get("Labels") or {}).get(REPLACES, "")).split(","):
             found.append(str(each["Id"]))
     return found
+
+
+def _engine_of(before: dict[str, Any]) -> Engine:
+    """The engine that had the container; where it does not listen there any more, the one that has it now."""
+    engine = Engine(before["engine"])
+    try:
+        _inspected(engine, before["id"])
+    except EngineError:
+        try:
+            return Engine(Found.collect(Context(), container=before["id"]).engine)
+        except (NotDefined, CannotTell):
+            return engine
+    return engine
 
 
 def _inspected(engine: Engine, container: str) -> Record | None:

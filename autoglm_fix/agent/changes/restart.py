@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, ClassVar
 
 from ..context import Context
-from ..definition import Control, Remembers
+from ..definition.control import Control, Remembers
 from ..definition.managers import of
 from ..definition.processes import alive
 from ..service import ServiceSpec

@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import pwd
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from autoglm_fix.agent import apply
 from autoglm_fix.agent.changes import from_wire, to_wire
 from autoglm_fix.agent.changes.install import Install
-from autoglm_fix.agent.context import Context
 from autoglm_fix.agent.state import State
+from tests.agent.changes.installing import NEW, OLD, OTHER, Wheel, change, context, files, make, send, site_of, undo
 from tests.disks import disk, make_read_only
-from tests.environments import Snapshot, make_environment, pin, put_in, snapshot, version_of
+from tests.environments import make_environment, pin, put_in, snapshot, version_of
 from tests.file_server import FileServer, serving
 from tests.wheelhouse import wheel
-
-Wheel = tuple[str, bytes]
-
-OLD = wheel("lib", "1.0", files={"lib/__init__.py": "version = '1.0'\n", "lib/old.py": "", "lib/deep/er.py": "x = 1\n"})
-NEW = wheel(
-    "lib",
-    "2.0",
-    files={
-        "lib/__init__.py": "version = '2.0'\n",
-        "lib/new/part.py": "x = 2\n",
-        "lib-2.0.data/scripts/lib-tool": "#!python\nimport lib\nprint(lib.version)\n",
-        "lib-2.0.data/data/share/lib/notes.txt": "notes\n",
-        "lib-2.0.data/headers/lib.h": "/* */\n",
-        "lib-2.0.data/purelib/lib_extra.py": "x = 3\n",
-    },
-    commands={"lib-say": "lib.new.part:main"},
-)
-OTHER = wheel("other", "1.0", files={"other.py": "version = '1.0'\n", "shared/__init__.py": ""})
 
 
 @pytest.fixture(autouse=True)
@@ -64,42 +42,6 @@ def env(tmp_path: Path) -> Path:
 def server() -> Iterator[FileServer]:
     with serving() as running:
         yield running
-
-
-def context(state: State) -> Context:
-    ctx = Context()
-    ctx.parcels = state.parcels
-    return ctx
-
-
-def site_of(env: Path) -> Path:
-    (site,) = env.glob("lib/python*/site-packages")
-    return site
-
-
-def change(env: Path, *pins: dict[str, Any], **more: Any) -> Install:
-    values = {"source": "parcels", **more}
-    return Install(str(env), str(site_of(env)), str(env / "bin" / "python"), list(pins), **values)
-
-
-def send(state: State, *wheels: Wheel) -> None:
-    """As the controller does, over the channel."""
-    os.makedirs(state.parcels, mode=0o700, exist_ok=True)
-    for each in wheels:
-        Path(state.parcels, pin(each)["sha256"]).write_bytes(each[1])
-
-
-def make(state: State, *changes: Install, run: str = "run") -> list[dict[str, Any]]:
-    return apply.apply(context(state), state, run, "step", [to_wire(each) for each in changes])
-
-
-def undo(state: State, **more: Any) -> list[dict[str, Any]]:
-    values = {"run": "run", "force": False, "dry_run": False, **more}
-    return apply.undo(context(state), state, **values)
-
-
-def files(shot: Snapshot) -> Snapshot:
-    return {path: seen for path, seen in shot.items() if seen[0] != "folder"}
 
 
 def test_the_new_version_is_there_and_nothing_else_has_changed(env: Path, state: State) -> None:
@@ -147,28 +89,6 @@ def test_installers_can_remove_it_again(env: Path, state: State, installer: str)
     subprocess.run(argv, check=True, capture_output=True)
     left = [str(path) for path in env.rglob("*lib_extra*")] + [str(path) for path in env.rglob("lib-*")]
     assert left == []
-
-
-def test_undo_restores_every_byte_offline(env: Path, state: State) -> None:
-    before = snapshot(env)
-    send(state, NEW)
-    install = change(env, pin(NEW, "1.0"), lock="lib==2.0\n", lock_path=str(env / "autoglm-fix.lock"))
-    make(state, install)
-    assert (env / "autoglm-fix.lock").read_text() == "lib==2.0\n"
-    subprocess.run([env / "bin" / "python", "-c", "import lib.new.part, other"], check=True)  # it is compiled in use
-    assert undo(state) == [{"path": str(env), "state": "restored", "problem": None}]
-    assert snapshot(env) == before
-    assert version_of(env, "lib") == "1.0"
-    assert undo(state) == []
-
-
-def test_undo_brings_back_a_lock_file_that_was_there(env: Path, state: State) -> None:
-    (env / "autoglm-fix.lock").write_text("of before\n")
-    before = snapshot(env)
-    send(state, NEW)
-    make(state, change(env, pin(NEW, "1.0"), lock="new", lock_path=str(env / "autoglm-fix.lock")))
-    undo(state)
-    assert snapshot(env) == before
 
 
 def test_a_distribution_that_is_new_goes_again(env: Path, state: State) -> None:
@@ -282,72 +202,6 @@ def test_an_environment_that_has_moved_on_is_left_alone(env: Path, state: State)
     assert snapshot(env) == before
 
 
-def test_an_undo_is_refused_where_somebody_installed_over_it(env: Path, state: State) -> None:
-    send(state, NEW)
-    make(state, change(env, pin(NEW, "1.0")))
-    put_in(env, wheel("lib", "3.0"))
-    assert [entry["state"] for entry in undo(state)] == ["refused"]
-    assert version_of(env, "lib") == "3.0"
-
-
-def test_what_others_installed_since_is_none_of_an_undos_business(env: Path, state: State) -> None:
-    send(state, NEW)
-    make(state, change(env, pin(NEW, "1.0")))
-    put_in(env, wheel("unrelated", "1.0"))
-    assert [entry["state"] for entry in undo(state)] == ["restored"]
-    assert version_of(env, "unrelated") == "1.0"
-
-
-BROKEN = ["no record", "no metadata", "files gone", "two copies", "leftover module"]
-
-
-@pytest.mark.parametrize("how", BROKEN)
-def test_a_broken_distribution_is_replaced_and_comes_back_as_broken_as_it_was(
-    env: Path, state: State, how: str
-) -> None:
-    site = site_of(env)
-    info = site / "lib-1.0.dist-info"
-    if how == "no record":
-        (info / "RECORD").unlink()
-    elif how == "no metadata":
-        for path in info.iterdir():
-            path.unlink()
-    elif how == "files gone":
-        (site / "lib" / "__init__.py").unlink()
-    elif how == "two copies":
-        (site / "lib-0.9.dist-info").mkdir()
-        (site / "lib-0.9.dist-info" / "METADATA").write_text("Name: lib\nVersion: 0.9\n")
-        (site / "lib-0.9.dist-info" / "RECORD").write_text("lib/__init__.py,,\nlib/older.py,,\n")
-        (site / "lib" / "older.py").write_text("")
-    else:
-        (site / "lib_extra.py").write_text("of nobody\n")
-    before = snapshot(env)
-    send(state, NEW)
-    assert make(state, change(env, pin(NEW, "1.0"))) == [{"made": True}]
-    assert version_of(env, "lib") == "2.0"
-    assert [path.name for path in site.glob("lib-*.dist-info")] == ["lib-2.0.dist-info"]
-    assert not (site / "lib" / "old.py").exists()
-    assert not (site / "lib" / "older.py").exists()
-    undo(state)
-    assert snapshot(env) == before
-
-
-def test_links_and_hard_links_stay_what_they_are(env: Path, state: State, tmp_path: Path) -> None:
-    """uv shares the files of an environment with its cache: writing into one would change them all."""
-    module = site_of(env) / "lib" / "__init__.py"
-    os.link(module, tmp_path / "cached.py")
-    (site_of(env) / "lib" / "old.py").unlink()
-    (site_of(env) / "lib" / "old.py").symlink_to("deep/er.py")
-    before = snapshot(env)
-    inode = module.stat().st_ino
-    send(state, NEW)
-    make(state, change(env, pin(NEW, "1.0")))
-    assert (tmp_path / "cached.py").read_text() == "version = '1.0'\n"
-    undo(state)
-    assert snapshot(env) == before
-    assert module.stat().st_ino == inode
-
-
 def test_an_environment_of_uv_is_treated_as_any_other(tmp_path: Path, state: State) -> None:
     env = tmp_path / "uv"
     make_environment(env, OLD, OTHER, by_uv=True)
@@ -359,62 +213,6 @@ def test_an_environment_of_uv_is_treated_as_any_other(tmp_path: Path, state: Sta
     assert snapshot(env) == before
 
 
-@pytest.mark.parametrize("at", [0, 3, 7, 12, 18, 25, 33, 42, 50])
-def test_killed_at_any_point_everything_is_put_back(env: Path, state: State, at: int) -> None:
-    before = snapshot(env)
-    send(state, NEW)
-    install = change(env, pin(NEW, "1.0"))
-    assert _killed_after(at, env, lambda: make(state, install))
-    assert apply.recover(context(state), state) == [str(env)]
-    assert apply.recover(context(state), state) == []
-    assert snapshot(env) == before
-
-
-@pytest.mark.parametrize("at", [1, 4, 9, 15, 22])
-def test_putting_back_may_be_killed_as_well(env: Path, state: State, at: int) -> None:
-    before = snapshot(env)
-    send(state, NEW)
-    make(state, change(env, pin(NEW, "1.0")))
-    assert _killed_after(at, env, lambda: undo(state))
-    undo(state, force=True)
-    assert snapshot(env) == before
-
-
-def _killed_after(calls: int, env: Path, work: Callable[[], object]) -> bool:
-    """Do something in a process that is killed before a certain change to the disk; whether it came so far."""
-    child = multiprocessing.get_context("fork").Process(target=_work, args=(calls, env, work))
-    child.start()
-    child.join()
-    return child.exitcode == -signal.SIGKILL
-
-
-def _work(calls: int, env: Path, work: Callable[[], object]) -> None:
-    left = [calls]
-
-    def audit(event: str, arguments: Any) -> None:
-        writing = event in ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod")
-        if writing and str(env) in str(arguments):
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-
-    sys.addaudithook(audit)
-    work()
-    os._exit(0)
-
-
-def test_a_disk_that_fills_up_loses_nothing(tmp_path: Path, state: State) -> None:
-    with disk(tmp_path / "disk", "4M") as mount:
-        env = mount / "env"
-        make_environment(env, OLD, OTHER)
-        before = snapshot(env)
-        huge = wheel("lib", "2.0", files={"lib/__init__.py": "", "lib/zeros.bin": bytes(8 << 20)})
-        send(state, huge)
-        (answer,) = make(state, change(env, pin(huge, "1.0")))
-        assert "bytes free" in answer["problem"]
-        assert snapshot(env) == before
-
-
 def test_the_preview_says_what_is_short(tmp_path: Path, state: State) -> None:
     with disk(tmp_path / "disk", "1M") as mount:
         make_environment(mount / "env", OLD)
@@ -423,18 +221,6 @@ def test_the_preview_says_what_is_short(tmp_path: Path, state: State) -> None:
         make_read_only(mount)
         preview = change(mount / "env", pin(NEW, "1.0")).preview(context(state))
         assert preview.problem is not None and "read-only" in preview.problem
-
-
-def test_on_another_disk_than_the_journals_files_are_kept_beside(tmp_path: Path, state: State) -> None:
-    with disk(tmp_path / "disk", "16M") as mount:
-        env = mount / "env"
-        make_environment(env, OLD, OTHER)
-        before = snapshot(env)
-        send(state, NEW)
-        make(state, change(env, pin(NEW, "1.0")))
-        assert (env / ".autoglm-fix").is_dir()
-        undo(state)
-        assert snapshot(env) == before
 
 
 def test_the_preview_is_a_table_and_writes_nothing(env: Path, state: State) -> None:

@@ -1,0 +1,147 @@
+"""The resolver that fixes are handed: one a run, which remembers what it was asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from autoglm_fix.agent.facts.environment import Environment
+
+from . import Demand, NoSolution, Resolver, Solution, Tool, Wheels
+from .installed import holds, installed, unmet
+from .parcels import Parcel, fetched
+from .pins import changes, locked, with_files
+from .pip_tools import PipTools
+from .question import Question, Refused, Sources
+from .search import smallest
+from .target import Target
+from .uv import Uv
+from .wish import Wish
+
+__all__ = ["Packages"]
+
+
+class Packages(Resolver):
+    """Resolves with uv or pip-tools, and fetches wheels that are to be sent. Threads may share it."""
+
+    def __init__(self, cache: Path) -> None:
+        """``cache`` is the folder that it may write into; it is made when needed."""
+        self._cache = cache
+        self._known: dict[str, Solution | NoSolution] = {}
+        self._passwords: dict[str, str] = {}
+        self._guard = threading.Lock()
+        self._busy: dict[str, threading.Lock] = {}
+
+    def solve(
+        self, environment: Environment, demand: Demand, *, tool: Tool, index: str, wheels: Wheels
+    ) -> Solution | NoSolution:
+        """The same question is asked once: most hosts of a fleet have the same environment."""
+        key = _key(environment, demand, tool, index, wheels)
+        with self._guard:
+            busy = self._busy.setdefault(key, threading.Lock())
+        with busy:
+            if key not in self._known:
+                self._remember(index, *(url for url, _ in demand.indexes))
+                sources = _sources(environment, demand, index, wheels)
+                self._known[key] = (
+                    sources if isinstance(sources, NoSolution) else self._solve(environment, demand, tool, sources)
+                )
+            return self._known[key]
+
+    def path(self, parcel: Parcel) -> Path:
+        """Where a wheel that is to be sent lies here, fetched and checked if it was not. Raises NoParcel."""
+        with self._guard:
+            busy = self._busy.setdefault(parcel.sha256, threading.Lock())
+        with busy:
+            return fetched(parcel, self._cache / "wheels", self._passwords.get(urlsplit(parcel.url).netloc, ""))
+
+    def _solve(self, environment: Environment, demand: Demand, tool: Tool, sources: Sources) -> Solution | NoSolution:
+        uv, pip_tools = Uv(self._cache), PipTools(self._cache)
+        try:
+            wish = _wish(environment, demand, sources, builds=tool != "pip-tools")
+        except InvalidRequirement as err:
+            return NoSolution("contradiction", f"a requirement cannot be read: {err}")
+        if tool == "pip-tools" and (obstacle := pip_tools.obstacle(wish.question({}, {}, {}))):
+            return NoSolution("not-here", obstacle)
+        answer, searched = smallest(wish, pip_tools if tool == "pip-tools" else uv, uv)
+        if isinstance(answer, Refused):
+            return _none(answer)
+        pins = changes(wish, answer)
+        exact = tuple(f"{pin.name}=={pin.version}" for pin in pins if pin.version is not None)
+        files = uv.files(Question(wish.target, searched, exact, alone=True)) if exact else {}
+        if isinstance(files, Refused):
+            return _none(files)
+        complete = with_files(pins, files, wish.target)
+        if isinstance(complete, NoSolution):
+            return complete
+        return Solution(complete, locked(complete), "pip-tools" if tool == "pip-tools" else "uv")
+
+    def _remember(self, *urls: str) -> None:
+        """The credentials in an index's URL: what lies there is asked for with them, and nothing else is."""
+        for url in urls:
+            user, at, host = urlsplit(url).netloc.rpartition("@")
+            if at:
+                self._passwords[host] = user
+
+
+def _none(refused: Refused) -> NoSolution:
+    return NoSolution(refused.code, refused.reason, refused.tail)
+
+
+def _wish(environment: Environment, demand: Demand, sources: Sources, *, builds: bool) -> Wish:
+    """InvalidRequirement where the demand cannot be read."""
+    known = installed(environment)
+    lacking = tuple(unmet(known, environment))
+    asked = [Requirement(each) for each in demand.requirements]
+    asked = [each for each in asked if each.marker is None or each.marker.evaluate(dict(environment.markers))]
+    verbatim = [each for each in asked if not any(one.repeated_by(each) for one in lacking)]
+    named: set[str] = {canonicalize_name(each.name) for each in asked if not holds(each, known)}
+    if not asked:
+        named = {one.name for one in lacking if not one.optional}
+    target = Target.of(environment)
+    return Wish(target, sources, known, lacking, tuple(verbatim), frozenset(named), demand.overrides, builds)
+
+
+def _sources(environment: Environment, demand: Demand, index: str, wheels: Wheels) -> Sources | NoSolution:
+    """Where is looked: what the playbook names, else what the service's own installer is told."""
+    if wheels.kind == "folder":
+        folder = Path(wheels.folder)
+        if not folder.is_dir():
+            return NoSolution("no-index", f"{folder} is no folder of this machine")
+        return Sources(find_links=(str(folder.resolve()),), no_index=True)
+    if index:
+        return Sources(default=index, named=demand.indexes)
+    own = environment.index
+    links = tuple(url for url in own.find_links if _reachable(url))
+    if own.no_index and not links:
+        where = f"{own.set_by} says" if own.set_by else "its configuration says"
+        return NoSolution("no-index", f"{where} that no index shall be asked, and its own folders lie on that host")
+    default = own.url if _reachable(own.url) else ""
+    if own.url and not default and not own.no_index:
+        return NoSolution("no-index", f"{own.set_by} names {own.url}, which lies on that host")
+    return Sources(default, tuple(url for url in own.extra if _reachable(url)), links, demand.indexes, own.no_index)
+
+
+def _reachable(url: str) -> bool:
+    """Whether an address means the same thing here as on the host."""
+    return url.startswith(("http://", "https://"))
+
+
+def _key(environment: Environment, demand: Demand, tool: Tool, index: str, wheels: Wheels) -> str:
+    """What a solution depends on; not where the environment lies, nor what else the machine is."""
+    markers = {name: value for name, value in environment.markers.items() if not name.startswith("platform_")}
+    distributions = [
+        (each.name, each.version, each.requires, each.requires_python, each.problem, each.shadowed, each.direct_url)
+        for each in environment.distributions
+    ]
+    target = dataclasses.astuple(Target.of(environment))
+    own = dataclasses.astuple(environment.index)
+    said = [target, markers, distributions, own, dataclasses.astuple(demand), tool, index, dataclasses.astuple(wheels)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
