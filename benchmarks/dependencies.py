@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from autoglm_fix.agent.context import Context
@@ -25,11 +26,10 @@ _README = "A paragraph of words that nobody reads, as long as such files are.\n"
 _REQUIREMENTS = 6  # on the average; a tenth of all has twenty more in extras that nobody asks for
 
 
-def lay_out(python: Path, count: int) -> None:
-    """So many distributions that need each other, the first of them transformers and torch, all in order."""
+def lay_out(python: Path, names: Sequence[str]) -> None:
+    """Install distributions of these names that need each other, all in order."""
     dice = random.Random(0)
     site = next(python.parent.parent.glob("lib/python3*/site-packages"))
-    names = ["transformers", "torch", *(f"distribution-{number}" for number in range(count - 2))]
     for number, name in enumerate(names):
         below = names[number + 1 :]
         needs = dice.sample(below, min(len(below), dice.randrange(1, 2 * _REQUIREMENTS)))
@@ -51,6 +51,11 @@ def lay_out(python: Path, count: int) -> None:
         (folder / "RECORD").write_text("\n".join(rows) + "\n")
 
 
+def made_up(count: int) -> list[str]:
+    """So many names of distributions."""
+    return [f"distribution-{number}" for number in range(count)]
+
+
 def judge(python: Path) -> None:
     """Collect the fact and run the diagnostic, as a local run does. RuntimeError where it finds an error."""
     known = Environment.collect(Context(service=ServiceSpec(python=str(python))))
@@ -70,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         python = Path(scratch, "env/bin/python")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(python.parent.parent)], check=True)
-        lay_out(python, options.distributions)
+        lay_out(python, ["transformers", "torch", *made_up(options.distributions - 2)])
         contenders = {
             "dependencies": lambda: judge(python),
             "pip check": command([sys.executable, "-m", "pip", "--python", str(python), "check"]),

@@ -15,7 +15,7 @@ from .timing import command, compare, show
 def greet() -> None:
     """Start a local agent, hear it, end it."""
     agent = Agent(LocalChannel(argv(sys.executable)))
-    agent.ask(Request("hello"))
+    agent.ask(Request("hello", modules=("autoglm_fix.agent.hello",)))
     agent.close()
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds of one piece of work: by the clock, and of processors (its ended children's too)."""
+
+    clock: float
+    processors: float
 
 
 def command(argv: Sequence[str], *, ok: Sequence[int] = (0,)) -> Work:
@@ -21,22 +31,32 @@ def command(argv: Sequence[str], *, ok: Sequence[int] = (0,)) -> Work:
     return work
 
 
-def compare(contenders: Mapping[str, Work], *, runs: int = 7) -> dict[str, list[float]]:
-    """Seconds of each run of each contender, taken in turn after one warm-up each."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+def compare(contenders: Mapping[str, Work], *, runs: int = 7) -> dict[str, list[Taken]]:
+    """What each run of each contender took, in turn after one warm-up each."""
+    taken: dict[str, list[Taken]] = {name: [] for name in contenders}
     for turn in range(runs + 1):
         for name, work in contenders.items():
-            started = time.perf_counter()
+            clock, processors = time.perf_counter(), _processors()
             work()
             if turn:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
+                taken[name].append(Taken(time.perf_counter() - clock, _processors() - processors))
+    return taken
 
 
-def show(title: str, seconds: Mapping[str, list[float]], *, base: str | None = None) -> None:
-    """Print minimum, median and maximum of each, and its median over that of ``base``."""
+def show(title: str, taken: Mapping[str, list[Taken]], *, base: str | None = None) -> None:
+    """Print minimum, median and maximum of each, the median of its processor time, and its median over ``base``'s."""
     print(f"\n{title}")
-    for name, taken in seconds.items():
-        median = statistics.median(taken)
-        ratio = f"  {median / statistics.median(seconds[base]):6.2f} x {base}" if base else ""
-        print(f"  {name:<28} {min(taken):7.3f} {median:7.3f} {max(taken):7.3f} s{ratio}")
+    medians = {name: statistics.median(each.clock for each in runs) for name, runs in taken.items()}
+    for name, runs in taken.items():
+        clock = [each.clock for each in runs]
+        processors = statistics.median(each.processors for each in runs)
+        ratio = f"  {medians[name] / medians[base]:6.2f} x {base}" if base else ""
+        print(
+            f"  {name:<32} {min(clock):7.3f} {medians[name]:7.3f} {max(clock):7.3f} s, cpu {processors:6.3f} s{ratio}"
+        )
+
+
+def _processors() -> float:
+    """Seconds that this process and its ended children have kept a processor."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system

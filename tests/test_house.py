@@ -20,7 +20,9 @@ FLOORS = [
     {"engine"},
     {"playbook"},
     {"inventory", "fixes", "proof"},
-    {"diagnostics", "connect"},
+    {"diagnostics", "connect", "resolve"},
+    {"discovery"},
+    {"launch"},
     {"authored", "json_text", "locale", "agent", "knowledge", "__init__"},
 ]
 # Listeners know the engine by its events alone.

@@ -15,7 +15,7 @@ import time
 import traceback
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .context import Context
 from .frames import Frames, pack, unpack, unpack_bytes, write_all
@@ -24,6 +24,9 @@ from .service import ServiceSpec
 from .state import State
 from .unknown import CannotTell
 from .view import View
+
+if TYPE_CHECKING:
+    from .parcels import Inlet
 
 _VERBS = {
     "hello": ("hello", "hello"),
@@ -44,7 +47,7 @@ _TICK_S = 0.5
 class _Child:
     """One request at work. ``finishes``: it is left to end by itself when the channel closes.
 
-    ``inlet`` is the pipe for the bytes that were sent to it, those in ``waiting`` not yet taken.
+    ``inlet`` is where the bytes go that were sent to it.
     """
 
     id: int
@@ -54,8 +57,7 @@ class _Child:
     idle_s: float
     finishes: bool
     heard: float
-    inlet: int | None = None
-    waiting: bytearray = field(default_factory=bytearray)
+    inlet: Inlet | None = None
     frames: Frames = field(default_factory=Frames)
     answered: bool = False
 
@@ -80,7 +82,10 @@ class Agent:
             while True:
                 for key, _ in self._selector.select(_TICK_S):
                     if key.data is not None:
-                        self._attend(key.data, key.fd)
+                        if not isinstance(key.data, _Child):
+                            key.data.feed()
+                        elif key.data.pid in self._children:
+                            self._hear(key.data)
                         continue
                     data = os.read(self._source, 65536)
                     if not data:
@@ -124,6 +129,8 @@ class Agent:
         else:
             try:
                 self._start(number, request)
+            except NotSent as err:
+                self._say({"id": number, "error": {"kind": "needs", "message": err.name}})
             except Exception:
                 self._say({"id": number, "error": _crash()})
 
@@ -134,17 +141,18 @@ class Agent:
         module, function = _VERBS[request["verb"]]
         work = getattr(importlib.import_module("." + module, __package__), function)
         source, sink = os.pipe()
-        outlet, inlet = os.pipe() if request.get("input") else (None, None)
+        inlet = None
+        if request.get("input"):
+            from .parcels import Inlet
+
+            inlet = Inlet(self._selector)
         pid = os.fork()
         if pid == 0:
             os.close(source)
-            if inlet is not None:
-                os.close(inlet)
-            _work(work, request, sink, self._state, outlet)
+            _work(work, request, sink, self._state, inlet)
         os.close(sink)
-        if outlet is not None and inlet is not None:
-            os.close(outlet)
-            os.set_blocking(inlet, False)
+        if inlet is not None:
+            inlet.forked()
         now = time.monotonic()
         child = _Child(
             id=number,
@@ -159,31 +167,11 @@ class Agent:
         self._children[pid] = child
         self._selector.register(source, selectors.EVENT_READ, child)
 
-    def _attend(self, child: _Child, pipe: int) -> None:
-        if pipe == child.inlet:
-            self._feed(child)
-        elif pipe == child.pipe and child.pid in self._children:
-            self._hear(child)
-
     def _pass_on(self, number: int, data: bytes) -> None:
         """Bytes for a request at work; the other end sends no more than a few frames ahead of what it took."""
         for child in self._children.values():
             if child.id == number and child.inlet is not None:
-                if not child.waiting:
-                    self._selector.register(child.inlet, selectors.EVENT_WRITE, child)
-                child.waiting += data
-
-    def _feed(self, child: _Child) -> None:
-        if child.inlet is None:
-            return
-        try:
-            del child.waiting[: os.write(child.inlet, child.waiting)]
-        except BlockingIOError:
-            return
-        except OSError:  # it has ended, or takes no more
-            child.waiting.clear()
-        if not child.waiting:
-            self._selector.unregister(child.inlet)
+                child.inlet.take(data)
 
     def _hear(self, child: _Child) -> None:
         data = os.read(child.pipe, 65536)
@@ -216,18 +204,16 @@ class Agent:
         self._selector.unregister(child.pipe)
         os.close(child.pipe)
         if child.inlet is not None:
-            if child.waiting:
-                self._selector.unregister(child.inlet)
-            os.close(child.inlet)
+            child.inlet.close()
             child.inlet = None
         del self._children[child.pid]
 
 
-def _work(work: Any, request: dict[str, Any], sink: int, state: State, outlet: int | None) -> None:
+def _work(work: Any, request: dict[str, Any], sink: int, state: State, inlet: Inlet | None) -> None:
     """The child's whole life; it never returns."""
     try:
         os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDWR) if outlet is None else outlet, 0)
+        os.dup2(os.open(os.devnull, os.O_RDWR) if inlet is None else inlet.other_end(), 0)
 
         def say(message: dict[str, Any]) -> None:
             try:

@@ -17,12 +17,16 @@ __all__ = ["NO_ANSWER", "ask", "loaded", "snapshot"]
 _FOLDERS = ("", "/usr/lib/wsl/lib/", "/run/opengl-driver/lib/", "/usr/local/nvidia/lib64/")
 _NAME = "libnvidia-ml.so.1"
 _NOT_AVAILABLE = 0xFFFFFFFFFFFFFFFF
-_NOT_SUPPORTED, _TOO_SMALL, _NO_LIBRARY, _NO_FUNCTION = 3, 7, 12, 13
+_NOT_SUPPORTED, _TOO_SMALL, _NO_LIBRARY, _NO_FUNCTION, _OTHER_VERSION = 3, 7, 12, 13, 25
 _TEXT = 96
 
 
 class _Memory(ctypes.Structure):
     _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
+
+
+class _Memory2(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint), *((name, ctypes.c_ulonglong) for name in ("total", "reserved", "free", "used"))]
 
 
 class _Process(ctypes.Structure):
@@ -46,7 +50,8 @@ def snapshot(timeout_s: float = 10.0) -> dict[str, Any]:
     """``{"driver": "...", "gpus": [...]}``, or ``{"problem": reason}`` where NVML cannot say.
 
     ``library`` is the file that was loaded, ``code`` the nvmlReturn_t that goes with a problem. A GPU has
-    ``index``, ``uuid``, ``name``, ``capability`` ("8.9"), ``total``, ``free``, ``used`` (bytes), ``mig``, ``mode`` (of
+    ``index``, ``uuid``, ``name``, ``capability`` ("8.9"), ``total``, ``free``, ``used`` (bytes, without what the
+    driver keeps for itself, as CUDA counts), ``mig``, ``mode`` (of
     computing: 2 forbids it, 3 is for one process alone) and ``processes``, a list of ``pid`` (the host's),
     ``name``, ``used`` (None where the driver does not tell) and ``kind`` (``compute`` or ``graphics``). What one
     GPU refuses is in its ``problems``, and the key is absent; of one that refuses all, ``code`` says why.
@@ -112,6 +117,14 @@ def _gpu(library: Any, index: int) -> dict[str, Any]:
 
 
 def _memory(library: Any, handle: ctypes.c_void_p) -> dict[str, Any]:
+    # What the driver keeps for itself no program can have; up to driver 510 it counts as used.
+    memory: Any = _Memory2(version=ctypes.sizeof(_Memory2) | 2 << 24)
+    try:
+        _call(library, "nvmlDeviceGetMemoryInfo_v2", handle, ctypes.byref(memory))
+        return {"total": memory.total - memory.reserved, "free": memory.free, "used": memory.used}
+    except _Failed as err:
+        if err.code not in (_NOT_SUPPORTED, _NO_FUNCTION, _OTHER_VERSION):
+            raise
     memory = _Memory()
     _call(library, "nvmlDeviceGetMemoryInfo", handle, ctypes.byref(memory))
     return {"total": memory.total, "free": memory.free, "used": memory.used}

@@ -1,9 +1,10 @@
-"""The verb that takes a file which the controller sends, for a host that cannot fetch it itself."""
+"""Files which the controller sends, for a host that cannot fetch them itself."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import selectors
 from typing import Any
 
 from .context import Context
@@ -56,3 +57,48 @@ def _take(ctx: Context, out: Any, name: str, size: int) -> str:
         os.unlink(out.name)
         raise
     return digest.hexdigest()
+
+
+class Inlet:
+    """The pipe to the child that takes a file, which the agent's one process feeds as the child reads."""
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._outlet, self._inlet = os.pipe()
+        self._waiting = bytearray()
+
+    def other_end(self) -> int:
+        """What the child reads from."""
+        os.close(self._inlet)
+        return self._outlet
+
+    def forked(self) -> None:
+        """The child is there, and has the other end."""
+        os.close(self._outlet)
+        os.set_blocking(self._inlet, False)
+
+    def take(self, data: bytes) -> None:
+        """Bytes for the child, which go as it has room for them."""
+        if not self._waiting:
+            self._selector.register(self._inlet, selectors.EVENT_WRITE, self)
+        self._waiting += data
+
+    def feed(self) -> None:
+        """There is room."""
+        if not self._waiting:
+            return
+        try:
+            del self._waiting[: os.write(self._inlet, self._waiting)]
+        except BlockingIOError:
+            return
+        except OSError:  # it has ended, or takes no more
+            self._waiting.clear()
+        if not self._waiting:
+            self._selector.unregister(self._inlet)
+
+    def close(self) -> None:
+        """The child has ended."""
+        if self._waiting:
+            self._selector.unregister(self._inlet)
+            self._waiting.clear()
+        os.close(self._inlet)

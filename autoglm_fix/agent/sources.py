@@ -10,16 +10,18 @@ import functools
 import importlib.util
 import re
 import sys
+from typing import Callable
 
 # Read by pattern: parsing every module would take a tenth of a second of each run.
 _FROM = re.compile(r"^([ \t]*)from (\.+)([\w.]*) import (?:\(([^)]*)\)|([^(#\n]+))", re.MULTILINE)
 
 
-def with_imports(*names: str, later: bool = True) -> dict[str, str]:
+def with_imports(*names: str, later: bool = True, lean: Callable[[str], str] = str) -> dict[str, str]:
     """These modules and what they import relatively, by full name; without ``later`` only at their top.
 
-    Packages go by ``package.__init__``, as the importer from memory takes them; those above a module
-    are empty unless a name that they define themselves is imported.
+    ``lean`` takes out of a source what need not travel, imports too. Packages go by ``package.__init__``, as the
+    importer from memory takes them; those above a module are empty unless a name that they define themselves
+    is imported.
     """
     found: dict[str, str] = {}
     seen: set[str] = set()
@@ -32,7 +34,7 @@ def with_imports(*names: str, later: bool = True) -> dict[str, str]:
         read = _read(name)
         if read is None:
             raise ImportError(f"no module {name} in the agent")
-        source, package = read
+        source, package = lean(read[0]), read[1]
         found[name + ".__init__" if package else name] = source
         waiting += _imported(name, source, package, later)
     for name in seen:

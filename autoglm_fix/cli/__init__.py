@@ -18,6 +18,7 @@ _COMMANDS = {
     "history": "List the runs that were made from here.",
     "show": "Print a run as it ended.",
     "report": "Write what a run did as Markdown.",
+    "discover": "Find the services on hosts, as an inventory ready to use.",
     "demo": "Break a small real model, repair it, and hear it answer.",
     "docs": "Describe diagnostics, fixes and their findings.",
     "lint": "Check playbooks without contacting any host.",

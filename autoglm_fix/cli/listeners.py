@@ -38,7 +38,7 @@ class Outputs:
         """``records`` keeps the result, but for a dry-run, which leaves no trace here. ``no_log`` names steps."""
         self._files: list[TextIO] = []
         language = options.language(manner.lang)
-        again = _again(choice)
+        again, choices = _again(choice), _choices(choice, manner)
         machine = manner.format_ != "text"
         self._console = Console(
             sys.stderr if machine else sys.stdout,
@@ -47,6 +47,7 @@ class Outputs:
             diff=manner.diff,
             playbook=choice.playbook,
             options=again,
+            choices=choices,
         )
         listeners: list[Listener] = [] if machine and not sys.stderr.isatty() else [self._console]
         if manner.format_ == "json":
@@ -64,7 +65,7 @@ class Outputs:
         if manner.html:
             from autoglm_fix.report.html import HtmlReport
 
-            listeners.append(HtmlReport(self._open(manner.html, "--html"), language, options=again))
+            listeners.append(HtmlReport(self._open(manner.html, "--html"), language, options=again, choices=choices))
         if not manner.dry_run:
             listeners.append(_keeper(records, remember))
         masker = Masker([*_secrets(), *secrets], no_log)
@@ -130,6 +131,19 @@ def _again(choice: Choice) -> tuple[str, ...]:
     if choice.service:
         again += ["--service", choice.service]
     return tuple(again)
+
+
+def _choices(choice: Choice, manner: options.Manner) -> tuple[str, ...]:
+    """The options that make a next run the same: which steps, and what they may do."""
+    choices: list[str] = []
+    for option, values in (("-t", choice.tags), ("--skip-tags", choice.skip_tags)):
+        for value in values:
+            choices += [option, value]
+    if choice.start_at:
+        choices += ["--start-at", choice.start_at]
+    if choice.allow:
+        choices += ["--allow", ",".join(choice.allow)]
+    return (*choices, *(["--even-if-working"] if manner.even_if_working else []))
 
 
 def _secrets() -> list[str]:

@@ -13,7 +13,7 @@ from autoglm_fix.agent.sources import with_imports
 from .lean import lean
 
 AGENT = "autoglm_fix.agent"
-_ALWAYS = (f"{AGENT}.memory", f"{AGENT}.loop", f"{AGENT}.hello", f"{AGENT}.collect")
+_ALWAYS = (f"{AGENT}.memory", f"{AGENT}.loop", f"{AGENT}.collect")
 # Many hosts want the same frame at the same time: one of them makes it.
 _ONE = threading.Lock()
 

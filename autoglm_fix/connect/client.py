@@ -115,7 +115,8 @@ class Agent:
             self._load({name for request in asked for name in request.modules}, later=later)
         self._write(b"".join(pack(_wire(first + n, request)) for n, request in enumerate(requests)))
         replies: dict[int, Reply | AgentError] = {}
-        latest = time.monotonic() + max((request.deadline_s for request in requests), default=0.0) + _GRACE_S
+        longest = max((request.deadline_s for request in requests), default=0.0) + _GRACE_S
+        latest = time.monotonic() + longest
         leaves_at: float | None = None
         try:
             while len(replies) < len(requests):
@@ -131,8 +132,8 @@ class Agent:
                 turn(first)
                 for message in self._messages():
                     index = message["id"] - first
-                    if index >= 0:
-                        self._take(index, message, requests[index], heard, replies)
+                    if index >= 0 and self._take(index, message, requests[index], heard, replies):
+                        latest = time.monotonic() + longest
         except BrokenFrame as err:
             self._channel.close()
             raise ChannelClosed(f"something else wrote on the channel: {err}") from err
@@ -197,19 +198,20 @@ class Agent:
         request: Request,
         heard: _Heard | None,
         replies: dict[int, Reply | AgentError],
-    ) -> None:
-        """One message of a request: an event, its reply, or the wish for a module, which is sent along."""
+    ) -> bool:
+        """One message of a request: an event, its reply, or the wish for a module. Whether the request begins anew."""
         if "event" in message:
             if heard is not None:
                 heard(index, message)
-            return
+            return False
         reply = _reply(message)
         if isinstance(reply, AgentError) and reply.kind == "needs":
             if request.verb in _REPEATABLE and self._send_along(message["id"], request.verb, reply.message):
                 self._write(pack(_wire(message["id"], request)))
-                return
+                return True
             reply = AgentError("crash", f"the module {reply.message} is missing on the host", reply.tail)
         replies[index] = reply
+        return False
 
     def _send_along(self, number: int, verb: str, module: str) -> bool:
         """Send a module that a request turned out to need; False where it has asked for it before, or there is none."""

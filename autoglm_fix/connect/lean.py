@@ -16,12 +16,13 @@ _NAMED = rf"[\w.]+(?:\[{_DEEPER}*\])?"
 _TYPE = rf"{_NAMED}(?: \| {_NAMED})*"
 
 # Triple quotes at the start of a line are docstrings, by the formatter's own rule.
-_DOCSTRING = re.compile(rf"^([ \t]*){_LONG}$", re.MULTILINE)
+_DOCSTRING = re.compile(rf"^([ \t]*){_LONG}$(?:\n+(?=(\1\S)))?", re.MULTILINE)
 _HEAD = re.compile(rf"^([ \t]*def \w+\((?:[^()]|\([^()]*\))*\))(?: -> {_TYPE})?:", re.MULTILINE)
 _PARAMETER = re.compile(rf"(\w): {_TYPE}")
 # A field needs some annotation; that of a class variable is read by dataclasses.
 _FIELD = re.compile(rf"^([ \t]+[\w.]+|\w+): (?!ClassVar){_TYPE}(?= = |$)", re.MULTILINE)
 _IMPORT = re.compile(r"^(from (?!__future__)[\w.]+ import )([\w, ]+)$", re.MULTILINE)
+_ALL = re.compile(r"^__all__ = \[[^\]]*\]", re.MULTILINE)  # nobody imports a star
 _STRING = re.compile(rf"({_LONG}|" r'"(?:[^"\\\n]|\\.)*"|' r"'(?:[^'\\\n]|\\.)*'|#[^\n]*)")
 _INDENT = re.compile(r"^(?: {4})+", re.MULTILINE)
 _SIGNS = ("=", "==", "!=", "+=", "<", ">", "+", "-", "*", "/", "|")
@@ -33,10 +34,11 @@ def lean(source: str) -> str:
 
     Line numbers stay, so that a traceback from a host points to the right place here.
     """
-    text = _DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
+    text = _DOCSTRING.sub(_nothing, source)
     text = _HEAD.sub(lambda found: _PARAMETER.sub(r"\1", found[1]) + ":", text)
     text = _FIELD.sub(r"\1: 0", text)
     text = _IMPORT.sub(lambda found: _needed(found[1], found[2], text), text)
+    text = _ALL.sub(lambda found: "\n" * found[0].count("\n"), text)
     parts = _STRING.split(text)
     code = _HOLE.join(parts[::2]).replace(", ", ",").replace(": ", ":")
     for sign in _SIGNS:
@@ -45,6 +47,11 @@ def lean(source: str) -> str:
     parts[::2] = code.split(_HOLE)
     parts[1::2] = ["" if each[0] == "#" else each for each in parts[1::2]]
     return "".join(parts)
+
+
+def _nothing(docstring: re.Match[str]) -> str:
+    """Empty lines in its place, and an empty text where it is all that there is."""
+    return ("" if docstring[2] else docstring[1] + '""') + "\n" * docstring[0].count("\n")
 
 
 def _needed(head: str, names: str, text: str) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "Severity",
     "Signature",
     "Symptom",
+    "codes",
     "diagnostic",
     "findings",
     "first_line",
@@ -21,7 +22,7 @@ __all__ = [
     "read_signature",
 ]
 
-_TOPICS = ("generation_config", "tokenizer", "weights")
+_TOPICS = ("cuda", "dependencies", "generation_config", "service", "timeouts", "tokenizer", "vram", "weights")
 
 
 def findings() -> list[type[Finding]]:
@@ -29,6 +30,11 @@ def findings() -> list[type[Finding]]:
     load()
     shipped = [kind for kind in _below(Finding) if kind.__module__.startswith(f"{__name__}.") and hasattr(kind, "code")]
     return sorted(shipped, key=lambda finding: finding.code)
+
+
+def codes(kind: type[Finding]) -> set[str]:
+    """The codes of a kind of finding, and of those that derive from it as far as they are loaded."""
+    return {each.code for each in (kind, *_below(kind)) if hasattr(each, "code")}
 
 
 def _below(kind: type[Finding]) -> Iterator[type[Finding]]:

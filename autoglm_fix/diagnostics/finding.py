@@ -15,15 +15,22 @@ class Finding:
     """The base of all findings: one subclass for each code, its fields the values of its sentences.
 
     ``subject`` names what is wrong as the service sees it (a path, a setting). ``symptom`` is what a
-    caller of the service sees because of it, "none" where that is open. Sentences come from the
+    caller of the service sees because of it, "none" where that is open. A ``consequence`` (that a service does
+    not run) has a cause of its own, which another finding may name. Sentences come from the
     catalogues in ``locale``, by code: ``{field}`` in them is filled from the fields.
     """
 
     code: ClassVar[str]
     severity: ClassVar[Severity] = "error"
     symptom: ClassVar[Symptom] = "none"
+    consequence: ClassVar[bool] = False
 
     subject: str
+
+    @property
+    def judged_by(self) -> str:
+        """The diagnostic that judges what a consequence comes from, as far as that is told; empty where it is not."""
+        return ""
 
     @property
     def evidence(self) -> dict[str, Any]:

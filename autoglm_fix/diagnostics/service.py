@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -31,6 +32,9 @@ _STEPS = {
     239: "CACHE_DIRECTORY",
     240: "LOGS_DIRECTORY",
 }
+# What vLLM and SGLang write before a line's own words: the process, the level, the time and the place in the code.
+_HEAD = re.compile(r"\A(?:\(\w+ pid=\d+\) *)?(?:(?:ERROR|WARNING|INFO) +(?:[\d-]+ [\d:.,]+ +)?(?:\[[\w.]+:\d+\] *)?)?(?=\S)")
+_LONGEST = 300
 # A service that was restarted and is up for less than this has not shown that it stays up.
 _SETTLED_S = 120.0
 _OFTEN = 2
@@ -119,7 +123,7 @@ def _why(service: Service) -> Iterator[Finding]:
     told = telling(service.log)
     if told is None:
         return
-    row, line = told
+    row, line = told[0], _words_of(told[1])
     if row.cause == "host-memory":
         yield found.OutOfMemory(subject=name, exit=_exit(service))
     elif row.cause == "forbidden":
@@ -129,6 +133,12 @@ def _why(service: Service) -> Iterator[Finding]:
         yield _OF_THEIR_OWN[row.cause](subject=name, line=line)
     else:
         yield found.Crashed(subject=name, cause=row.cause, line=line, step=row.step, look=_look(service))
+
+
+def _words_of(line: str) -> str:
+    """A line of a log without what stands at the head of each, and not longer than people read."""
+    words = _HEAD.sub("", line)
+    return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "\u2026"
 
 
 _OF_THEIR_OWN = {

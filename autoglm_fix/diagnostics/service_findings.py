@@ -18,6 +18,7 @@ class Down(Finding):
 
     code: ClassVar[str] = "service.down"
     symptom: ClassVar[Symptom] = "refused"
+    consequence: ClassVar[bool] = True
 
     manager: str
     state: str
@@ -31,6 +32,7 @@ class Failed(Finding):
 
     code: ClassVar[str] = "service.failed"
     symptom: ClassVar[Symptom] = "crashed"
+    consequence: ClassVar[bool] = True
 
     exit: str
     ago: str
@@ -44,6 +46,7 @@ class NotStarted(Finding):
 
     code: ClassVar[str] = "service.not-started"
     symptom: ClassVar[Symptom] = "refused"
+    consequence: ClassVar[bool] = True
 
     endpoint: str
     command: str
@@ -55,6 +58,7 @@ class Restarting(Finding):
 
     code: ClassVar[str] = "service.restarting"
     symptom: ClassVar[Symptom] = "crashed"
+    consequence: ClassVar[bool] = True
 
     restarts: int
     exit: str
@@ -68,6 +72,7 @@ class StartLimit(Finding):
 
     code: ClassVar[str] = "service.start-limit"
     symptom: ClassVar[Symptom] = "crashed"
+    consequence: ClassVar[bool] = True
 
     look: str
 
@@ -78,6 +83,7 @@ class TimedOut(Finding):
 
     code: ClassVar[str] = "service.timed-out"
     symptom: ClassVar[Symptom] = "crashed"
+    consequence: ClassVar[bool] = True
 
     reason: str
     limit: str
@@ -110,11 +116,16 @@ class Crashed(Finding):
 
     code: ClassVar[str] = "service.crashed"
     symptom: ClassVar[Symptom] = "crashed"
+    consequence: ClassVar[bool] = True
 
     cause: str
     line: str
     step: str
     look: str
+
+    @property
+    def judged_by(self) -> str:
+        return self.step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +208,7 @@ class Stale(Finding):
     """
 
     code: ClassVar[str] = "service.stale"
+    severity: ClassVar[Severity] = "warning"
 
     differs: list[str]
     since: str

@@ -102,8 +102,9 @@ def _absent(tokenizer: Tokenizer) -> Iterator[Finding]:
     file = tokenizer.file(_SETTINGS)
     if tokenizer.chat and file is not None:
         other = next((each.source for each in tokenizer.templates if not each.error), "")
-        folder, host = file.inside.rpartition("/")[0], file.host.rpartition("/")[0]
-        yield TemplateAbsent(subject=folder, file=_JINJA, host=f"{host}/{_JINJA}", other=other)
+        folder = file.inside.rpartition("/")[0]
+        host = None if file.host is None else f"{file.host.rpartition('/')[0]}/{_JINJA}"
+        yield TemplateAbsent(subject=folder, file=_JINJA, host=host, other=other)
 
 
 def _unread(tokenizer: Tokenizer, used: Template) -> Iterator[Finding]:

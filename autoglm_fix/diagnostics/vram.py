@@ -91,14 +91,14 @@ def _shortage(sums: Plan, headroom: float) -> Iterator[Finding]:
     if computed and sums.weights > sums.total:
         yield WeightsTooLarge(subject=subject, weights=sums.weights, total=sums.total, ranks=sums.ranks)
         return
-    if computed and sums.wanted > sums.free:
+    if computed and sums.wanted > sums.spare:
         yield LessFree(
             subject=subject,
             wanted=sums.wanted,
-            free=sums.free,
+            free=sums.spare,
             total=sums.total,
             share=sums.share or 0.0,
-            missing=sums.wanted - sums.free,
+            missing=sums.wanted - sums.spare,
             holders=held,
         )
         return
@@ -108,6 +108,7 @@ def _shortage(sums: Plan, headroom: float) -> Iterator[Finding]:
     if computed and sums.room() < (need or 0):
         yield NoRoom(
             subject=subject,
+            wanted=sums.wanted,
             room=max(sums.room(), 0),
             need=need or 0,
             length=sums.length or 0,
@@ -132,7 +133,7 @@ def _shortage(sums: Plan, headroom: float) -> Iterator[Finding]:
 
 
 def _is_tight(sums: Plan, need: int, headroom: float) -> bool:
-    return sums.room("most") < need or sums.wanted > sums.free - headroom * sums.total
+    return sums.room("most") < need or sums.wanted > sums.spare - headroom * sums.total
 
 
 def named(gpu: Gpu) -> str:

@@ -39,6 +39,7 @@ class NoRoom(Finding):
 
     code: ClassVar[str] = "vram.no-room"
     symptom = "crashed"
+    wanted: int
     room: int
     need: int
     length: int

@@ -145,6 +145,11 @@ class Plan:
         """What the engine asks for at its start."""
         return math.ceil(self.total * self.share) if self.share is not None else self.free
 
+    @property
+    def spare(self) -> int:
+        """What is free when the engine first looks: vLLM does so only once its process holds a context."""
+        return self.free - (round(self.rules.context_gib.least * GIB) if self.engine == "vllm" else 0)
+
     def beside(self, which: str = "usual") -> int:
         """Context, graphs and activations, by their ``usual``, ``least`` or ``most`` priors."""
         gib: float = getattr(self.rules.context_gib, which) + getattr(self.rules.activations_gib, which)
@@ -169,7 +174,7 @@ class Plan:
 
     def fits(self, which: str = "usual") -> bool:
         """Whether it starts, as far as can be computed."""
-        return self.room(which) >= (self.need or 0) and self.wanted <= self.free
+        return self.room(which) >= (self.need or 0) and self.wanted <= self.spare
 
     @property
     def longest(self) -> int:

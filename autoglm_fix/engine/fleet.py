@@ -55,7 +55,7 @@ class Fleet:
         looked = [walk for walk in walks if walk.able and walk.look_deeper()]
         if not looked:
             return
-        ready = PlansReady(tuple(walk.plan for walk in looked), deeper=True)
+        ready = PlansReady(tuple(walk.rest_of_plan for walk in looked), deeper=True)
         self.around.emit(ready)
         changing = [walk for walk in looked if walk.has_changes]
         if changing and self.approve(ready):

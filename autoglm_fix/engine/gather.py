@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from autoglm_fix.agent.context import Fact
-from autoglm_fix.agent.definition import managers
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.connect import Agent, AgentError, Request
 from autoglm_fix.diagnostics import Signature
 
+from .ahead import ahead
 from .bound import Patience
 
 
@@ -66,7 +66,7 @@ class Facts:
         self._agent = agent
         self._service = service
         self._heard = heard
-        self._definition = _definition(service)
+        self._ahead = ahead(service)
         self._known: dict[Want, Any] = {}
         self._beside: list[tuple[Request, Callable[[Any], None]]] = []
 
@@ -90,6 +90,14 @@ class Facts:
                 take(reply)
         return {want: self._known[want] for want in wanted}
 
+    def one(self, kind: type[Fact]) -> Any:
+        """A fact as it is known by now, or asked for where nobody has."""
+        for want, fact in reversed(self._known.items()):
+            if want.kind is kind:
+                return fact
+        want = Want.of(kind, {}, {}, Patience())
+        return self.gather([want])[want]
+
     def forget(self) -> None:
         """Something was changed on the host: everything is asked again."""
         self._known.clear()
@@ -100,7 +108,7 @@ class Facts:
             {"module": want.kind.__module__, "fact": want.kind.__name__, "options": json.loads(want.options)},
             service=msgspec.to_builtins(self._service),
             view={"pending": json.loads(want.pending)},
-            modules=(want.kind.__module__, *self._definition),
+            modules=(want.kind.__module__, *self._ahead),
             deadline_s=want.patience.deadline_s,
             idle_s=want.patience.idle_s,
         )
@@ -115,13 +123,6 @@ def _read(want: Want, reply: Any) -> Any:
         return msgspec.convert(reply, want.kind)
     except msgspec.ValidationError as err:
         return Broken(f"the host's answer has another shape than {want.kind.__name__}: {err}", ())
-
-
-def _definition(service: ServiceSpec) -> tuple[str, ...]:
-    """The modules that read this service's definition. The agent imports them late, so that only these travel."""
-    name: str = managers.of(service.manager).__name__
-    package = name.rpartition(".")[0]
-    return (name,) if service.manager == "none" else (name, f"{package}.completion")
 
 
 def _collector_options(kind: type[Fact]) -> frozenset[str]:

@@ -6,7 +6,7 @@ import contextlib
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
 from autoglm_fix.connect import ChannelClosed
@@ -18,6 +18,9 @@ from .script import Script
 from .session import Connect, ParcelStore, Refusal, Session
 from .verdict import host_verdict, service_verdict
 from .walk import Describe, ServiceWalk
+
+# What a second, deeper look may still do something about, or has to say.
+_OPEN = (StepStatus.PENDING, StepStatus.UNFIXED, StepStatus.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,9 @@ class HostWalk:
         self._guard(lambda: self._look(play))
 
     def look_deeper(self) -> bool:
-        """Look deeper where a failed proof points to. Whether there was more to look at."""
+        """Look deeper where a failed proof points to. Whether that showed anything new."""
+        if self.rollback is not None:
+            return False
         deeper: list[bool] = []
 
         def look() -> None:
@@ -91,6 +96,13 @@ class HostWalk:
     def plan(self) -> HostPlan:
         """What would be done here in the current play."""
         return HostPlan(self.target.name, tuple(step for walk in self.current for step in walk.results()))
+
+    @property
+    def rest_of_plan(self) -> HostPlan:
+        """What would still be done here, of the steps that are not done."""
+        open_steps = [step for step in self.plan.steps if step.status in _OPEN]
+        left = (replace(step, changes=tuple(each for each in step.changes if not each.made)) for step in open_steps)
+        return HostPlan(self.target.name, tuple(left))
 
     @property
     def has_changes(self) -> bool:
@@ -206,9 +218,8 @@ class HostWalk:
         put_back = session.begin(self.around.run, self.around.who)
         if put_back:
             self.around.emit(PutBack(self.target.name, tuple(put_back)))
-            # The facts are of before.
             for walk in self.current:
-                walk.look()
+                walk.look_anew()
         self._apply(session)
         if self.around.stop.is_set():
             return
@@ -218,8 +229,8 @@ class HostWalk:
             for walk in self.current:
                 walk.prove()
         disproved = any(proof.status == "failed" for walk in self.current for proof in walk.proofs)
-        broke_it = any(walk.worked and any(proof.status == "failed" for proof in walk.proofs) for walk in self.current)
-        if broke_it or (on_failure == "rollback" and (went_wrong or disproved)):
+        wanted = on_failure == "rollback" and (went_wrong or disproved)
+        if wanted or any(walk.is_broken() for walk in self.current):
             self._roll_back(session)
 
     def _apply(self, session: Session) -> None:
@@ -236,7 +247,8 @@ class HostWalk:
         states = {str(entry["state"]) for entry in report}
         if not states:
             return
-        self.rollback = Rollback("refused" if states == {"refused"} else "restored")
+        refused, partial = states == {"refused"}, "failed" in states
+        self.rollback = Rollback("refused" if refused else "partial" if partial else "restored")
 
     def _guard(self, work: Callable[[], None]) -> None:
         """Run a part of the walk. The one place where a crash becomes a host's result."""

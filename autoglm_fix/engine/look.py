@@ -133,7 +133,7 @@ def _plan(
                 elif look.step.permits(offer):
                     changes.append(offer)
                 else:
-                    declined.append(Declined("run.not-allowed", {"kind": offer.kind, "risk": offer.risk}))
+                    declined.append(refused(offer))
         plan.append(Planned(finding, tuple(changes), tuple(declined)))
     return plan
 
@@ -155,18 +155,28 @@ def _offers(
 
 
 def hold(look: Look) -> Look:
-    """The same look of a service that answers: what could interrupt it is held back.
-
-    A warning that only an interruption would cure is left alone; an error says that it was held.
-    """
+    """The same look of a service that answers: what could interrupt it is held back, and says so."""
     plan = []
     for planned in look.plan:
-        if all(change.risk == "safe" for change in planned.changes):
-            plan.append(planned)
-        elif planned.finding.severity == "error":
-            held = Declined("run.held", {"kinds": sorted({change.kind for change in planned.changes})})
-            plan.append(replace(planned, changes=(), declined=(*planned.declined, held)))
+        if any(change.risk != "safe" for change in planned.changes):
+            planned = replace(planned, changes=(), declined=(*planned.declined, held(planned.changes)))
+        plan.append(planned)
     return replace(look, plan=tuple(plan))
+
+
+def held(changes: Iterable[Change]) -> Declined:
+    """Why changes are not made to a service that answers."""
+    return Declined("run.held", {"changes": [_said(change) for change in changes]})
+
+
+def refused(change: Change) -> Declined:
+    """Why a change is not made that the play does not permit."""
+    code = "run.denied" if change.risk == "restart" else "run.not-allowed"
+    return Declined(code, {"kind": change.kind, "changes": [_said(change)]})
+
+
+def _said(change: Change) -> dict[str, Any]:
+    return {"code": change.says, "values": change.values}
 
 
 def key(finding: Finding) -> tuple[str, str]:
@@ -227,12 +237,18 @@ def _waits_for(look: Look, earlier: Sequence[Look]) -> str | None:
 
 
 def rests_on(look: Look, changed: Iterable[str]) -> bool:
-    """Whether one of the changed paths is, holds, or lies in something that this look's facts were read from.
+    """Whether one of the changed paths is, holds, or lies in something that this look's facts were read from."""
+    return touches(look.reads, changed)
+
+
+def touches(reads: Iterable[str], changed: Iterable[str]) -> bool:
+    """Whether one of the changed paths is, holds, or lies in something that was read.
 
     A fact that rests on all that is below a folder says so by a "/" at the end.
     """
+    paths = list(changed)
     return any(
         path == each or path.startswith(each.rstrip("/") + "/") or (path.endswith("/") and each.startswith(path))
-        for path in look.reads
-        for each in changed
+        for path in reads
+        for each in paths
     )

@@ -1,4 +1,4 @@
-"""Restarts are put off to the end of a service's walk, and made once."""
+"""Starts of a service: who needs one, and beside which step it is shown. It is put off to the end, and made once."""
 
 from __future__ import annotations
 
@@ -7,67 +7,97 @@ from dataclasses import dataclass, field
 
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.facts.service import Service
+from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.fixes import Declined
 from autoglm_fix.fixes.restart import restart_of
 
-from .bound import Patience
-from .gather import Facts, Want
-from .slot import Slot
+from .gather import Facts
+from .look import refused, touches
+from .results import ChangeRecord
+from .slot import Slot, is_open
 
 _RESTART = "restart"
+_OF_ALL = "restart.after-changes"
+_UP = ("running", "starting", "restarting", "stopping")
 # With "daemon-reload" systemd reads its units anew before it restarts one.
 _RESTARTS = frozenset({_RESTART, "daemon-reload"})
 # A container that is made anew is started with it.
 _STARTS = _RESTARTS | {"recreate"}
 
 
-def is_restart(change: Change) -> bool:
+def is_restart(change: Change | ChangeRecord) -> bool:
     """Whether a change is a restart, or a start, and nothing else."""
     return change.kind in _RESTARTS
 
 
-def takes_a_start(changes: Sequence[Change]) -> bool:
-    """Whether changes take effect only when the service starts again."""
-    return any(change.risk == "restart" and change.kind not in _STARTS for change in changes)
+def needs_start(changes: Sequence[Change], service: Service | None) -> bool:
+    """Whether changes take effect only when the service starts again.
+
+    They say so themselves (a definition), or it runs and has read at its start what they touch (a model's file).
+    """
+    others = [change for change in changes if change.kind not in _STARTS]
+    if any(change.risk == "restart" for change in others):
+        return True
+    running = service is not None and service.running is not None
+    return running and service is not None and touches(service.reads, [change.path for change in others])
+
+
+def judges_the_start(slot: Slot) -> bool:
+    """Whether a step is the one that tells whether the service runs with what it is defined by."""
+    return any(bound.fix.name == _RESTART for bound in slot.step.fixes)
 
 
 @dataclass
 class Due:
-    """The restart that a service is due for: who planned it, and who needs it without having planned it."""
+    """The start that a service is due for: who planned it, and who needs it without having planned it."""
 
     planned: list[tuple[Slot, Change]] = field(default_factory=list)
     needed_by: Slot | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.planned) or self.needed_by is not None
 
     def put_off(self, slot: Slot, changes: Sequence[Change]) -> list[Change]:
         """Note the restarts among a step's changes; the others are left."""
         self.planned += [(slot, change) for change in changes if is_restart(change)]
         return [change for change in changes if not is_restart(change)]
 
+    def of(self, slot: Slot) -> bool:
+        """Whether a step has planned one, so that nothing can be said of it before that."""
+        return any(planner is slot for planner, _ in self.planned)
 
-def announced(slots: Sequence[Slot]) -> Slot | None:
-    """The step beside which a restart is shown that nobody has planned yet, None where none is to come.
 
-    It is the one that judges whether the service runs with what it is defined by, where that waits for
-    earlier changes; else the last whose changes take effect at a start.
+def service_now(facts: Facts, spec: ServiceSpec) -> Service | None:
+    """The service as it is; None where it cannot be told, or where a model is loaded by whoever needs it."""
+    if spec.manager == "none" and not spec.endpoint:
+        return None
+    service = facts.one(Service)
+    return service if isinstance(service, Service) else None
+
+
+def place_of(slots: Sequence[Slot], service: Service | None) -> Slot | None:
+    """The step beside which a start is shown that none has planned; None where none is to come.
+
+    It is the one that judges whether the service runs with what it is defined by; in a play without it
+    the last whose changes take effect at a start.
     """
-    if any(is_restart(change) for slot in slots for change in slot.now.changes):
+    waiting = [slot for slot in slots if is_open(slot)]
+    if any(is_restart(change) for slot in waiting for change in slot.now.changes):
         return None
-    waiting = [slot for slot in slots if slot.now.provisional and _may_restart(slot)]
-    needing = [slot for slot in slots if takes_a_start(slot.now.changes)]
-    return next(reversed([*needing, *waiting]), None)
+    needing = [slot for slot in waiting if needs_start(slot.now.changes, service)]
+    judging = [slot for slot in slots if judges_the_start(slot)]
+    return next(reversed(judging or needing), None) if needing else None
 
 
-def _may_restart(slot: Slot) -> bool:
-    return any(bound.fix.name == _RESTART for bound in slot.step.fixes)
-
-
-def due_restart(facts: Facts) -> Change | Declined | None:
-    """The restart of the service as it is now; None where nothing is known of it."""
-    want = Want.of(Service, {}, {}, Patience())
-    service = facts.gather([want])[want]
-    if not isinstance(service, Service):
+def start_of(service: Service | None, slot: Slot) -> Change | Declined | None:
+    """The start of a service for what was changed, or why there is none to offer; None where nothing is known of it."""
+    if service is None or (service.state == "by-hand" and service.running is None):
         return None
-    return restart_of(service)
+    offer = restart_of(service, says=_OF_ALL if service.state in _UP else "")
+    if isinstance(offer, Declined) or slot.step.permits(offer):
+        return offer
+    return refused(offer)
+
+
+def was_started(before: Service | None, now: Service) -> bool:
+    """Whether it has been started by somebody else since: it has read what is there by now."""
+    if before is None or now.running is None:
+        return False
+    return before.running is None or now.running.pid != before.running.pid

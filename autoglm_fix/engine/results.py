@@ -149,10 +149,11 @@ class RunResult:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was changed on any host, and has not been taken back by the run itself."""
+        """Whether anything was changed on any host, or may have been, and has not been taken back by the run itself."""
         kept = [host for host in self.hosts.values() if host.rollback is None or host.rollback.status != "restored"]
         steps = [step for host in kept for step in host.steps]
-        return any(change.made for step in steps for change in step.changes)
+        open_ = any(step.status is StepStatus.AMBIGUOUS for step in steps)
+        return open_ or any(change.made for step in steps for change in step.changes)
 
     @property
     def counts(self) -> dict[str, int]:

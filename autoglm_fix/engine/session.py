@@ -75,9 +75,13 @@ class Session:
         """An empty store of what this host says of a service."""
         return Facts(self._agent, service, self._heard)
 
+    def ask(self, request: Request) -> Any:
+        """One request's result, or an AgentError. A Ctrl-C does not cut it short."""
+        return self._agent.ask(request, stoppable=False)
+
     def identity(self) -> Mapping[str, Any]:
         """The host's name, machine id, Python and uid, as ``hello`` gives them."""
-        reply: Mapping[str, Any] = self._answer(Request("hello"), "the agent's greeting")
+        reply: Mapping[str, Any] = self._answer(Request("hello", modules=(f"{_AGENT}.hello",)), "the agent's greeting")
         return reply
 
     def preview(self, changes: Sequence[Change], service: ServiceSpec) -> list[Mapping[str, Any]]:
@@ -135,6 +139,8 @@ class Session:
             return lost
         request = self._changing("apply", service, {"run": run, "step": step}, changes)
         reply: list[Mapping[str, Any]] | AgentError = self._agent.ask(request, self._relay(step))
+        if isinstance(reply, AgentError) and reply.kind == "goes-on":
+            self._locked = False  # the lock is kept by what works on
         return reply
 
     def _send_parcels(self, step: str, changes: Sequence[Change]) -> AgentError | None:

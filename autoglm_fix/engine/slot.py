@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from autoglm_fix.agent.changes import Change
@@ -21,7 +21,8 @@ class Slot:
     """A bound step on its way: how it looked first, how it looks now, what became of it.
 
     ``shown`` holds the plan that the operator saw; only that, and what a provisional step turns
-    into, is ever made.
+    into, is ever made. ``earlier`` are changes that were made before a deeper look. ``start`` is
+    the service's start that is shown beside this step for what others change, or why there is none.
     """
 
     step: BoundStep
@@ -29,7 +30,9 @@ class Slot:
     now: Look
     records: list[ChangeRecord] = field(default_factory=list)
     made: list[ChangeRecord] = field(default_factory=list)
+    earlier: list[ChangeRecord] = field(default_factory=list)
     shown: frozenset[tuple[str, str]] = frozenset()
+    start: ChangeRecord | Declined | None = None
     outcome: StepStatus | None = None
     error: Fault | None = None
     spent_s: float = 0.0
@@ -55,9 +58,14 @@ def record_of(change: Change, *, diff: str, problem: str | None) -> ChangeRecord
     )
 
 
+def is_open(slot: Slot) -> bool:
+    """Whether nothing has been done about it, and something could be."""
+    return slot.outcome is None and not slot.now.error and not slot.now.unknown
+
+
 def makeable(slot: Slot) -> list[Change]:
     """The changes of a slot that were shown, can be made, and have not been tried."""
-    if slot.outcome is not None or slot.now.error or slot.now.unknown:
+    if not is_open(slot):
         return []
     hindered = {(record.kind, record.target) for record in slot.records if record.problem}
     wanted = slot.shown - hindered
@@ -83,6 +91,21 @@ def start_over(slot: Slot, look: Look) -> None:
     if slot.outcome is None:
         slot.first = slot.now = look
         _forget_what_is_not_planned(slot)
+
+
+def deepened(slot: Slot, look: Look) -> bool:
+    """Take a deeper look at a step. Whether it shows anything that is new.
+
+    What was found and made before stays; a step that has failed is not tried a second time.
+    """
+    known = {key(finding) for finding in (*slot.first.findings, *slot.now.findings)}
+    new = tuple(finding for finding in look.findings if key(finding) not in known)
+    if slot.outcome in (StepStatus.FAILED, StepStatus.AMBIGUOUS) or not (new or look.error or look.unknown):
+        return False
+    slot.first, slot.now = replace(look, findings=(*slot.first.findings, *new)), look
+    slot.earlier, slot.made = [*slot.earlier, *slot.made], []
+    slot.step, slot.outcome, slot.error, slot.shown = look.step, None, None, frozenset()
+    return bool(new)
 
 
 def _forget_what_is_not_planned(slot: Slot) -> None:
@@ -122,15 +145,21 @@ def judge_step(slot: Slot, after: Look, whole: bool) -> None:
     elif after.unknown:
         slot.outcome = StepStatus.UNKNOWN
         slot.error = Fault("run.unknown", {"reason": after.unknown.reason})
-    elif any(slot.step.acts_on(finding) for finding in after.findings):
+    elif errors:
         slot.outcome = StepStatus.UNFIXED
     else:
         slot.outcome = StepStatus.FIXED
 
 
 def _status(slot: Slot) -> StepStatus:
-    if slot.outcome is not None:
-        return slot.outcome
+    status = slot.outcome or _expected(slot)
+    if isinstance(slot.start, ChangeRecord):
+        return worst_step([status, StepStatus.UNFIXED if slot.start.problem else StepStatus.PENDING])
+    return status
+
+
+def _expected(slot: Slot) -> StepStatus:
+    """What is to be said of a step about which nothing has been done yet."""
     if slot.now.error:
         return StepStatus.FAILED
     if slot.now.unknown:
@@ -142,6 +171,8 @@ def _status(slot: Slot) -> StepStatus:
         if planned.changes and all(change.path in possible for change in planned.changes)
         else StepStatus.UNFIXED
         for planned in slot.now.plan
+        # A warning that nothing can be done about is no fault.
+        if planned.changes or planned.finding.severity == "error"
     ]
     return worst_step([StepStatus.HEALTHY, *statuses])
 
@@ -160,8 +191,8 @@ def slot_result(slot: Slot, service: str) -> StepResult:
         diagnostic=slot.step.diagnostic.name,
         status=status,
         findings=slot.first.findings or slot.now.findings,
-        changes=tuple(slot.made or slot.records),
-        declined=tuple(declined for planned in slot.now.plan for declined in planned.declined),
+        changes=(*slot.earlier, *slot.made, *_not_made(slot)),
+        declined=tuple(_declined(slot)),
         remaining=slot.now.findings if slot.outcome is not None else (),
         provisional=slot.now.provisional if slot.outcome is None else None,
         error=error,
@@ -170,6 +201,22 @@ def slot_result(slot: Slot, service: str) -> StepResult:
         tags=slot.step.tags,
         duration_s=slot.spent_s,
     )
+
+
+def _not_made(slot: Slot) -> Iterator[ChangeRecord]:
+    """What is still to be made, or was never begun."""
+    made = {(record.kind, record.target) for record in slot.made}
+    if slot.outcome is None or not slot.made:
+        yield from (record for record in slot.records if (record.kind, record.target) not in made)
+    if isinstance(slot.start, ChangeRecord):
+        yield slot.start
+
+
+def _declined(slot: Slot) -> Iterator[Declined]:
+    for planned in slot.now.plan:
+        yield from planned.declined
+    if isinstance(slot.start, Declined):
+        yield slot.start
 
 
 def merged(items: Sequence[StepResult]) -> StepResult:

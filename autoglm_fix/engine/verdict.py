@@ -20,11 +20,11 @@ _OF_PROOF = {"failed": HostStatus.FAILED, "unproved": HostStatus.UNPROVED, "veri
 
 # A service that does not load says nothing, whatever its settings would do to the answer.
 _SYMPTOM_ORDER = ("crashed", "refused", "hang", "empty", "garbage", "cut", "lost", "slow")
+# What only a service that runs can do, so that it is no reason for one that does not.
+_OF_ONE_THAT_RUNS = ("empty", "garbage", "cut", "lost")
 
 
-def service_verdict(
-    steps: Sequence[StepResult], proofs: Sequence[Proof], seen: Symptom | None = None
-) -> ServiceResult:
+def service_verdict(steps: Sequence[StepResult], proofs: Sequence[Proof], seen: Symptom | None = None) -> ServiceResult:
     """A service's status, the symptom it had, and the code of the cause.
 
     ``seen`` is the symptom that a caller saw before anything was changed, None where nobody asked.
@@ -35,7 +35,7 @@ def service_verdict(
     if proved:
         statuses = [status for status in statuses if status is not HostStatus.UNKNOWN]
     statuses += [_OF_PROOF[proof.status] for proof in proofs if proof.status in _OF_PROOF]
-    cause = first_cause([finding for step in steps for finding in step.findings])
+    cause = first_cause([finding for step in steps for finding in step.findings]) or _mended(steps)
     failed = next((proof for proof in proofs if proof.status == "failed"), None)
     if cause is not None:
         return ServiceResult(worst_host(statuses), seen or cause.symptom, cause.code)
@@ -45,12 +45,30 @@ def service_verdict(
 
 
 def first_cause(findings: Sequence[Finding]) -> Finding | None:
-    """The error that hides the others: the first of those with the worst symptom."""
+    """The error that explains the others: the first of those with the worst symptom.
+
+    That a service does not run is the cause only where nothing is found that could have led to it; what its log
+    points to comes before the rest.
+    """
     errors = [finding for finding in findings if finding.severity == "error"]
-    telling = [finding for finding in errors if finding.symptom in _SYMPTOM_ORDER]
-    if telling:
-        return min(telling, key=lambda finding: _SYMPTOM_ORDER.index(finding.symptom))
-    return errors[0] if errors else None
+    follow = [finding for finding in errors if finding.consequence]
+    causes = [finding for finding in errors if not finding.consequence]
+    if follow:
+        causes = [finding for finding in causes if finding.symptom not in _OF_ONE_THAT_RUNS]
+    told = {finding.judged_by for finding in follow}
+    pointed_to = [finding for finding in causes if finding.code.partition(".")[0] in told]
+    return min(pointed_to or causes or follow, key=_rank, default=None)
+
+
+def _mended(steps: Sequence[StepResult]) -> Finding | None:
+    """The warning that there was to mend, where nothing worse was found: it runs with what is no longer defined."""
+    acted = [step for step in steps if step.status in (StepStatus.FIXED, StepStatus.PENDING)]
+    return next((each for step in acted for each in step.findings if each.severity == "warning"), None)
+
+
+def _rank(finding: Finding) -> int:
+    telling = finding.symptom in _SYMPTOM_ORDER
+    return _SYMPTOM_ORDER.index(finding.symptom) if telling else len(_SYMPTOM_ORDER)
 
 
 def host_verdict(

@@ -1,4 +1,4 @@
-"""One service's walk through a play: look, apply and look again, prove."""
+"""One service's walk through a play: look, change and look again, prove."""
 
 from __future__ import annotations
 
@@ -9,31 +9,20 @@ from threading import Event as Flag
 from typing import Any
 
 from autoglm_fix.agent.changes import Change
-from autoglm_fix.connect import AgentError
+from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.fixes import Declined
 from autoglm_fix.proof import Proof
 
 from .bound import DEEP, BoundStep
-from .events import ChangeMade, Doing, Listener, ProofDone, StepDone
-from .look import Look, hold, look_at_all, rests_on
+from .changing import Changing
+from .events import Doing, Listener, ProofDone
+from .look import Look, held, hold, look_at_all
 from .proving import Baseline, baseline_request, prove, read_baseline
-from .restarts import Due, announced, due_restart, takes_a_start
-from .results import Fault, StepResult, StepStatus
+from .restarts import Due, place_of, service_now, start_of
+from .results import ChangeRecord, Fault, StepResult, StepStatus
 from .script import Script, ScriptStep
 from .session import Session
-from .slot import (
-    Slot,
-    fresh,
-    judge_step,
-    look_again,
-    makeable,
-    may_differ,
-    merged,
-    reconsider,
-    record_of,
-    slot_result,
-    start_over,
-)
+from .slot import Slot, deepened, fresh, is_open, look_again, makeable, merged, record_of, slot_result, start_over
 
 # What a second look asks where the answer was none that a whole model would give.
 _OF_GARBAGE = ("weights",)
@@ -69,6 +58,8 @@ class ServiceWalk:
         self._stop = stop
         self._emit = emit
         self._facts = session.facts(script.service)
+        self._service: Service | None = None
+        self._owed: Slot | None = None
         self._slots: dict[int, list[Slot]] = {}
         self._faults: dict[int, Fault] = {}
         self._registered: dict[str, Any] = {}
@@ -93,9 +84,44 @@ class ServiceWalk:
                 self._repeat(index, step)
                 wave, open_names = [], set()
         self._look_at_wave(wave)
-        self._hold()
         if self.baseline is None or self.baseline.symptom != "garbage" or not self.look_deeper(_OF_GARBAGE):
             self._preview()
+
+    def look_anew(self) -> None:
+        """Look as if for the first time: something was put back on the host, or taken back."""
+        self._facts.forget()
+        self.baseline = None
+        self._slots, self._faults, self._registered = {}, {}, {}
+        self.look()
+
+    def refresh(self) -> None:
+        """Look again before anything is made: the host was changed since the plan was shown.
+
+        A start that was shown stays due: somebody else has made what it is for.
+        """
+        self._facts.forget()
+        slots = self._every_slot()
+        for slot, look in zip(slots, self._looks([slot.step for slot in slots]), strict=True):
+            start_over(slot, look)
+        self._owed = next((slot for slot in slots if isinstance(slot.start, ChangeRecord)), None)
+
+    def look_deeper(self, diagnostics: Sequence[str]) -> bool:
+        """Look once more, deeper, at the steps of these diagnostics. False where that shows nothing new."""
+        slots = [slot for slot in self._every_slot() if _is_shallow(slot, diagnostics)]
+        if not slots:
+            return False
+        self._emit(Doing(self._session.host, "look", self.script.service.name))
+        looks = self._looks([_deep(slot.step) for slot in slots])
+        told = [slot for slot, look in zip(slots, looks, strict=True) if deepened(slot, look)]
+        if not told:
+            return False
+        every = self._every_slot()
+        later = [slot for slot in every[every.index(told[0]) + 1 :] if is_open(slot) and slot not in told]
+        again = self._looks([slot.step for slot in later], [slot.now for slot in told])
+        for slot, look in zip(later, again, strict=True):
+            look_again(slot, look, was_provisional=False)
+        self._preview()
+        return True
 
     def _ask_first(self) -> None:
         """Ask a service with an endpoint what it answers now, beside the first facts."""
@@ -112,34 +138,13 @@ class ServiceWalk:
         """Whether the service answered well before anything was changed."""
         return self.baseline is not None and self.baseline.answers
 
-    def _hold(self) -> None:
-        if self.worked and not self._even_if_working:
-            for slot in self._every_slot():
-                slot.first, slot.now = hold(slot.first), hold(slot.now)
+    @property
+    def _holds(self) -> bool:
+        return self.worked and not self._even_if_working
 
     def _looks(self, steps: Sequence[BoundStep], before: Sequence[Look] = ()) -> list[Look]:
         looks = look_at_all(steps, self._facts, before)
-        return list(map(hold, looks)) if self.worked and not self._even_if_working else looks
-
-    def look_deeper(self, diagnostics: Sequence[str]) -> bool:
-        """Look once more, deeper, at the steps of these diagnostics. False where none has more to look at."""
-        deeper = {}
-        for index, slots in self._slots.items():
-            for slot in slots:
-                more = dict(slot.step.diagnostic.deeper)
-                if slot.step.diagnostic.name in diagnostics and more.items() - slot.step.options.items():
-                    deeper[index] = [replace(s.step, options={**s.step.options, **more}, patience=DEEP) for s in slots]
-        if not deeper:
-            return False
-        self._emit(Doing(self._session.host, "look", self.script.service.name))
-        flat = [step for steps in deeper.values() for step in steps]
-        looks = iter(self._looks(flat))
-        for index, steps in deeper.items():
-            earlier = [record for slot in self._slots[index] for record in slot.made]
-            self._slots[index] = [fresh(step, next(looks)) for step in steps]
-            self._slots[index][0].made = earlier
-        self._preview()
-        return True
+        return list(map(hold, looks)) if self._holds else looks
 
     def _look_at_wave(self, wave: Sequence[int]) -> None:
         bound: dict[int, Sequence[BoundStep]] = {}
@@ -152,7 +157,7 @@ class ServiceWalk:
         before = [slot.now for slots in self._slots.values() for slot in slots]
         started = time.monotonic()
         flat = [step for steps in bound.values() for step in steps]
-        looks = iter(look_at_all(flat, self._facts, before))
+        looks = iter(self._looks(flat, before))
         spent = (time.monotonic() - started) / max(len(flat), 1)
         for index, steps in bound.items():
             self._slots[index] = [fresh(step, next(looks), spent) for step in steps]
@@ -173,19 +178,39 @@ class ServiceWalk:
 
     def _preview(self) -> None:
         """Ask the host what each planned change would do, and whether it could be made."""
-        slots = self._every_slot()
+        slots = [slot for slot in self._every_slot() if slot.outcome is None]
         planned = [(slot, change) for slot in slots for change in slot.now.changes]
-        beside = announced(slots)
-        to_come = due_restart(self._facts) if beside is not None else None
-        if beside is not None and to_come is not None and not isinstance(to_come, Declined):
-            planned.append((beside, to_come))
-        answers = self._session.preview([change for _, change in planned], self.script.service)
+        start = self._announce(planned)
+        asked = [*planned, *([start] if start else ())]
+        answers = self._session.preview([change for _, change in asked], self.script.service)
         for slot in slots:
             slot.records = []
-        for (slot, change), answer in zip(planned, answers, strict=True):
+        for (slot, change), answer in zip(asked, answers, strict=True):
             problem = answer["problem"]
-            slot.records.append(record_of(change, diff=str(answer["diff"]), problem=problem and str(problem)))
+            record = record_of(change, diff=str(answer["diff"]), problem=problem and str(problem))
             slot.shown |= {(change.kind, change.path)}
+            if start is not None and change is start[1]:
+                slot.start = record
+            else:
+                slot.records.append(record)
+
+    def _announce(self, planned: Sequence[tuple[Slot, Change]]) -> tuple[Slot, Change] | None:
+        """The start that comes after the planned changes though no step plans it, and the step to show it beside.
+
+        Where there is none to offer that step says why.
+        """
+        every = self._every_slot()
+        for slot in every:
+            slot.start = None
+        self._service = service_now(self._facts, self.script.service) if planned else None
+        place = place_of(every, self._service)
+        offer = start_of(self._service, place) if place else None
+        if place is None or offer is None:
+            return None
+        if isinstance(offer, Declined) or self._holds:
+            place.start = offer if isinstance(offer, Declined) else held([offer])
+            return None
+        return place, offer
 
     # -- changing
 
@@ -195,91 +220,22 @@ class ServiceWalk:
         return any(makeable(slot) for slot in self._every_slot())
 
     def apply(self) -> None:
-        """Make what was planned, step by step; after each, the same diagnostic runs again. Restarts come last."""
-        slots = self._every_slot()
-        due = Due()
-        for position, slot in enumerate(slots):
-            if self._stop.is_set():
-                return
-            changes = due.put_off(slot, makeable(slot))
-            if not changes:
-                continue
-            self._emit(Doing(self._session.host, "apply", slot.step.name))
-            started = time.monotonic()
-            whole = self._make(slot, changes)
-            if self._stop.is_set() and not whole:
-                return
-            if takes_a_start(changes):
-                due.needed_by = slot
-            later = [s for s in slots[position + 1 :] if s.now.provisional or s.now.changes]
-            self._judge([slot], later, whole)
-            self._look_back(slots[:position], changes)
-            slot.spent_s += time.monotonic() - started
-            if slot.outcome is StepStatus.FAILED and not slot.step.ignore_errors:
-                return
-        self._restart(due)
-
-    def _judge(self, slots: Sequence[Slot], later: Sequence[Slot], whole: bool) -> None:
-        """Look again at what was acted on, and at later steps that rest on it; the diagnostic has the last word."""
-        for slot in slots:
-            self._emit(Doing(self._session.host, "check", slot.step.name))
-        self._facts.forget()
-        looks = iter(self._looks([slot.step for slot in (*slots, *later)]))
-        for slot in slots:
-            judge_step(slot, next(looks), whole)
-            self._emit(StepDone(self._session.host, slot_result(slot, self.script.service.name)))
-        for other, look in zip(later, looks, strict=True):
-            look_again(other, look, other.now.provisional is not None)
-
-    def _restart(self, due: Due) -> None:
-        """Start the service anew, once, for all that is due."""
-        planned = due.planned
-        change = planned[0][1] if planned else due_restart(self._facts) if due else None
-        slot = planned[0][0] if planned else due.needed_by
-        if slot is None or change is None or isinstance(change, Declined):
-            return
-        self._emit(Doing(self._session.host, "apply", slot.step.name))
-        started = time.monotonic()
-        whole = self._make(slot, [change])
-        if planned:
-            self._judge([slot for slot, _ in planned], (), whole)
-        elif not whole:
-            slot.outcome = StepStatus.FAILED
-        slot.spent_s += time.monotonic() - started
-
-    def refresh(self) -> None:
-        """Look again before anything is made: the host was changed since the plan was shown."""
-        self._facts.forget()
-        slots = self._every_slot()
-        for slot, look in zip(slots, self._looks([slot.step for slot in slots]), strict=True):
-            start_over(slot, look)
-
-    def _look_back(self, earlier: Sequence[Slot], changes: Sequence[Change]) -> None:
-        """Look again at steps that were well, or could not tell, and rest on what was changed after them."""
-        paths = [change.path for change in changes]
-        touched = [slot for slot in earlier if may_differ(slot) and rests_on(slot.now, paths)]
-        for slot, look in zip(touched, self._looks([slot.step for slot in touched]), strict=True):
-            reconsider(slot, look)
-
-    def _make(self, slot: Slot, changes: Sequence[Change]) -> bool:
-        """Whether every change was made. What was not is in the slot's error."""
-        answers = self._session.apply(self._run, slot.step.name, changes, self.script.service)
-        self.changed = True
-        if isinstance(answers, AgentError):
-            reverted = self._session.recover()
-            slot.error = Fault("run.cut-off", {"reason": answers.message, "reverted": reverted}, answers.tail)
-            return False
-        diffs = {(record.kind, record.target): record.diff for record in slot.records}
-        for change, answer in zip(changes, answers, strict=False):
-            problem = None if answer["made"] else str(answer["problem"])
-            diff = diffs.get((change.kind, change.path), "")
-            record = replace(record_of(change, diff=diff, problem=problem), made=bool(answer["made"]))
-            slot.made.append(record)
-            self._emit(ChangeMade(self._session.host, slot.step.name, record))
-            if problem:
-                values = {"target": change.path, "message": problem, "hint": str(answer.get("hint") or "")}
-                slot.error = Fault("run.change-failed", values)
-        return slot.error is None
+        """Make what was planned, step by step; after each, the same diagnostic runs again. A start comes last."""
+        changing = Changing(
+            self._session,
+            self.script.service,
+            self._facts,
+            self._run,
+            self._stop,
+            self._emit,
+            self._looks,
+            self._service,
+            Due(needed_by=self._owed),
+        )
+        try:
+            changing.carry_out(self._every_slot())
+        finally:
+            self.changed |= changing.changed
 
     # -- proving
 
@@ -293,6 +249,13 @@ class ServiceWalk:
                 return
             self.proofs.append(proof)
             self._emit(ProofDone(self._session.host, self.script.play, proof))
+
+    def is_broken(self) -> bool:
+        """Whether it answered before anything was changed, failed its proof, and does not answer that question now."""
+        if not self.worked or not any(proof.status == "failed" for proof in self.proofs):
+            return False
+        reply = self._session.ask(baseline_request(self.script.service, self.script.key))
+        return not read_baseline(reply).answers
 
     # -- results
 
@@ -315,3 +278,13 @@ class ServiceWalk:
 
 def _empty(play: str, step: ScriptStep, service: str, status: StepStatus, error: Fault | None) -> StepResult:
     return StepResult(play, step.name, service, step.diagnostic, status, error=error, tags=step.tags)
+
+
+def _is_shallow(slot: Slot, diagnostics: Sequence[str]) -> bool:
+    """Whether the diagnostic of a step is one of these, and has more to look at."""
+    diagnostic = slot.step.diagnostic
+    return diagnostic.name in diagnostics and bool(dict(diagnostic.deeper).items() - slot.step.options.items())
+
+
+def _deep(step: BoundStep) -> BoundStep:
+    return replace(step, options={**step.options, **dict(step.diagnostic.deeper)}, patience=DEEP)

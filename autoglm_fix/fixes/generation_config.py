@@ -66,6 +66,9 @@ def generation_config(
     if finding.severity == "warning" and any(_of(settings, vocabulary, file, "error")):
         yield Declined("generation_config.errors-first", {"file": file.name})
         return
+    if file.host is None:
+        yield Declined("generation_config.no-host-path", {"subject": file.inside})
+        return
     text = file.text
     for _ in range(_TURNS):
         now = _with(settings, replace(file, text=text))
@@ -80,7 +83,7 @@ def generation_config(
     if (finding.code, finding.subject) in left:
         yield _declined(finding)
         return
-    yield rewritten(file, text, "generation_config.correct")
+    yield rewritten(file.host, file, text, "generation_config.correct")
 
 
 def _of(settings: GenerationSettings, vocabulary: Vocabulary, file: TextFile, severity: str) -> list[Finding]:

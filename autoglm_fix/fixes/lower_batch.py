@@ -81,7 +81,7 @@ def choose(sums: Plan, *, headroom: float = 0.01, minimum: int = 1) -> Options |
     widest = _with(sums, base, rungs)
     name = LENGTH[sums.engine]
     length = min(widest.longest, sums.length or widest.longest) // sums.rules.vllm.block * sums.rules.vllm.block
-    if widest.wanted > widest.free or length < sums.least_length or widest.room() <= 0:
+    if widest.wanted > widest.spare or length < sums.least_length or widest.room() <= 0:
         return None
     return _needed(sums, {**base, name: str(length)}, rungs)
 
@@ -126,7 +126,7 @@ def _pictures(sums: Plan) -> Options:
 
 def _share(sums: Plan, headroom: float) -> Options:
     """The largest share of the GPU that the engine can have now."""
-    most = math.floor((sums.free / sums.total - headroom) * 10_000) / 10_000
+    most = math.floor((sums.spare / sums.total - headroom) * 10_000) / 10_000
     most = min(most, max(sums.rules.vllm.most_share, sums.share or 0.0))
     if sums.share is None or most <= 0 or most == sums.share:
         return {}
@@ -146,7 +146,7 @@ def _declined(sums: Plan, headroom: float) -> Declined:
     if sums.shape is not None:
         cache = cache_bytes(sums.shape, sums.least_length, value_bytes=sums.value_bytes, ranks=sums.ranks)
     few = replace(sums, sequences=min(sums.sequences, FEW))
-    needed = few.weights + few.beside() + cache + math.ceil(headroom * sums.total)
+    needed = few.weights + few.beside() + cache + math.ceil(headroom * sums.total) + sums.free - sums.spare
     held = [line for gpu in sums.gpus for line in holders(gpu)]
     length = sums.least_length
     if needed > sums.total or not held:

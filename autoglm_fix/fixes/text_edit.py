@@ -9,7 +9,10 @@ from autoglm_fix.agent.facts.text_file import TextFile
 from autoglm_fix.json_text.edit import splices
 
 
-def rewritten(file: TextFile, text: str, says: str) -> WriteFile:
-    """The change that gives a file this text, or makes it where there is none. ``says`` is its sentence's code."""
+def rewritten(path: str, file: TextFile, text: str, says: str) -> WriteFile:
+    """The change that gives a file this text, or makes it where there is none. ``says`` is its sentence's code.
+
+    ``path`` is the file's ``host``: only one that the host has a path for can be edited.
+    """
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    return WriteFile(file.host, splices(file.text, text), file.sha256, digest, says, {"file": file.name})
+    return WriteFile(path, splices(file.text, text), file.sha256, digest, says, {"file": file.name})

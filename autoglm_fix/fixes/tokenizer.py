@@ -72,13 +72,16 @@ def tokenizer(
     if finding.severity == "warning" and any(each.severity == "error" for each in together):
         yield Declined("tokenizer.errors-first", {"file": file.name})
         return
+    if file.host is None:
+        yield Declined("tokenizer.no-host-path", {"subject": file.inside})
+        return
     if _edited(file.text, finding, tokenizer, texts) is None:
         yield _declined(finding)
         return
     text = file.text
     for each in together:
         text = _edited(text, each, tokenizer, texts) or text
-    yield rewritten(file, text, "tokenizer.correct" if file.state == "ok" else "tokenizer.write")
+    yield rewritten(file.host, file, text, "tokenizer.correct" if file.state == "ok" else "tokenizer.write")
 
 
 def _target(finding: Finding, settings: GenerationSettings, texts: TokenizerTexts) -> TextFile | None:

@@ -1,7 +1,7 @@
 """The sentences, by code, in English and Chinese: one YAML file a topic and language.
 
 An entry is ``code: {summary: ..., advice: ...}`` or ``code: sentence``. ``{name}`` is filled with a
-value; ``{name:size}`` prints bytes for people, ``{name:list}`` joins a list, ``{name:count}`` counts it.
+value; ``{name:size}`` prints bytes for people, ``{name:list}`` joins a list (an empty one is "-"), ``{name:count}`` counts it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Sentence(string.Formatter):
         if format_spec == "size":
             return size(value)
         if format_spec == "list":
-            return ", ".join(str(each) for each in value)
+            return ", ".join(str(each) for each in value) or "-"
         if format_spec == "count":
             return str(len(value))
         return str(value)

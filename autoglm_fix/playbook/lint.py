@@ -9,6 +9,7 @@ from typing import Literal
 
 from autoglm_fix.authored.problems import Position, Problem, quoted
 from autoglm_fix.authored.yaml_source import YamlMapping, YamlNode
+from autoglm_fix.diagnostics import codes
 
 from .extra_vars import ExtraVars
 from .loader import names_in, plays_in, read_playbook
@@ -86,7 +87,7 @@ def _on_play(play: Play) -> Iterator[tuple[str, Problem]]:
 def _on_fixes(step: Step) -> Iterator[tuple[str, Problem]]:
     diagnostic = step.diagnose.name
     for number, fix in enumerate(step.fixes):
-        topics = {finding.code.partition(".")[0] for finding in fix.target.cures}
+        topics = {code.partition(".")[0] for finding in fix.target.cures for code in codes(finding)}
         if topics and diagnostic not in topics:
             message = f"the fix {quoted(fix.name)} cures nothing that {quoted(diagnostic)} finds"
             yield "cures-nothing", fix.position.problem(message)

@@ -15,15 +15,24 @@ class Again:
     """How this run was asked for: the playbook and the options that a next run needs as well.
 
     ``options`` are those that choose hosts and values (``-i``, ``-e`` without secrets), each with its
-    value, as typed.
+    value, as typed; ``choices`` those that choose steps and changes (``-t``, ``--allow``).
     """
 
     playbook: str
     options: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     def run(self, *more: str) -> str:
-        """The same run with more options."""
+        """A run of all steps, with more options."""
         return shlex.join(("autoglm-fix", "run", self.playbook, *self.options, *more))
+
+    def same(self, option: str = "") -> str:
+        """The same run, with an option as it is written in a sentence (``--allow kill``)."""
+        choices, words = list(self.choices), shlex.split(option)
+        if words[:1] == ["--allow"] and "--allow" in choices:
+            at = choices.index("--allow") + 1
+            choices[at], words = ",".join((choices[at], *words[1:])), []
+        return self.run(*choices, *(word for word in words if word not in choices))
 
     def completed(self, command: str) -> str:
         """An offered command of ours with the options of this run, which its sentence cannot know."""

@@ -53,7 +53,8 @@ class Console:
     """A listener that prints for people: the plan, results as they happen, the summary.
 
     ``diff`` shows every line of every diff (a dry-run always does). ``options`` are those of the
-    command line that a next run needs as well (``-i`` and its like). ``terminal`` None asks the
+    command line that a next run needs as well (``-i`` and its like), ``choices`` those that make it the same
+    run (``-t`` and its like). ``terminal`` None asks the
     stream. Events may come from several threads.
     """
 
@@ -66,6 +67,7 @@ class Console:
         diff: bool = False,
         playbook: str = "no-output",
         options: tuple[str, ...] = (),
+        choices: tuple[str, ...] = (),
         terminal: bool | None = None,
         width: int | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -79,7 +81,7 @@ class Console:
         self._planned: dict[str, Hashable] = {}
         self._flights = Flights(self._words, clock)
         self._happening = Happening(self._words, self._flights, clock, verbosity=verbosity, live=live)
-        self._summary = Summary(self._words, Again(playbook, options), verbosity=verbosity)
+        self._summary = Summary(self._words, Again(playbook, options, choices), verbosity=verbosity)
         self._screen = _terminal(stream, self._flights, width) if live else Plain(stream)
         self._one_at_a_time = threading.Lock()
 

@@ -23,15 +23,18 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 class HtmlReport:
     """A listener that writes the page of a run, as UTF-8, when it is over."""
 
-    def __init__(self, stream: TextIO, language: str = "en", *, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, stream: TextIO, language: str = "en", *, options: tuple[str, ...] = (), choices: tuple[str, ...] = ()
+    ) -> None:
         self._stream = stream
+        self._choices = choices
         self._language = language
         self._options = options
 
     def __call__(self, event: Event) -> None:
         """Write at the end of the run."""
         if isinstance(event, RunDone):
-            words, again = Words(self._language), Again(event.result.playbook, self._options)
+            words, again = Words(self._language), Again(event.result.playbook, self._options, self._choices)
             self._stream.write("\n".join(page(event.result, words, again)) + "\n")
             self._stream.flush()
 
@@ -94,16 +97,22 @@ def _step(step: StepResult, words: Words) -> Iterator[str]:
     style = STATUS_STYLE.get(step.status.value, "faint")
     place = f" [{_text(step.service)}]" if step.service else ""
     yield f'<article><h3><span class="{style}">{_text(status)}</span> {_text(step.name)}<small>{place}</small></h3>'
+    if step.provisional is not None:
+        yield f"<p>{_text(words.say('report.provisional', step=step.provisional))}</p>"
     for finding in step.findings:
         yield f"<p>{_text(words.finding(finding))} <code>{_text(finding.code)}</code></p>"
     for change in step.changes:
         yield from _change(change, words)
+    for declined in words.distinct(step.declined):
+        yield f"<p>{_text(words.refusal(declined))} {_text(words.hint(declined).text)}</p>"
+    if step.error is not None:
+        yield f'<p class="bad">{_text(words.fault(step.error))}</p>'
     yield "</article>"
 
 
 def _change(change: ChangeRecord, words: Words) -> Iterator[str]:
     said = words.change(change, path=True)
-    class_words = words.comma.join([words.name("risk", change.risk), words.name("undo", change.undo)])
+    class_words = words.comma.join([words.risk(change), words.name("undo", change.undo)])
     yield f"<p>{_text(said)} <small>{_text(class_words)}</small></p>"
     shown, _ = diff_lines(change.diff, 0)
     if shown:

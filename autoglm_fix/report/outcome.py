@@ -112,6 +112,11 @@ def made(host: HostResult) -> list[ChangeRecord]:
     return [change for step in steps_of(host) for change in step.changes if change.made]
 
 
+def is_taken_back(host: HostResult) -> bool:
+    """Whether the run has taken its changes on a host back."""
+    return host.rollback is not None and host.rollback.status == "restored"
+
+
 def planned(host: HostResult) -> list[ChangeRecord]:
     """The changes that wait for a run that is not a dry-run, and could be made."""
     pending = [step for step in steps_of(host) if step.status is StepStatus.PENDING]

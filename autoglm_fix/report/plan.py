@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from autoglm_fix.engine.events import HostPlan
 from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
 
 from .lines import Line, Span, Style, diff_lines, labelled, line
 from .outcome import alike, parts, waiting
-from .words import Words
+from .words import Words, interrupts
 
 _FOLDED = 6
 _RISK: dict[str, Style] = {"safe": "good", "restart": "warn"}
@@ -46,6 +46,7 @@ class PlanView:
             yield line(say("report.plan-idle", hosts=self._words.hosts(idle)))
         if self._total and len(idle) < len(plans):
             yield line(self._count(plans))
+        yield from self._interrupted(plans)
 
     def _steps(self, steps: Sequence[StepResult]) -> Iterator[Line]:
         waits = [step for number, step in enumerate(steps) if waiting(step, steps[:number])]
@@ -74,8 +75,9 @@ class PlanView:
         for number, change in enumerate(step.changes, 1):
             yield from self._change(number, change)
         # The first reason says what to do: those of fixes further down the list have much the same advice.
-        for number, (reason, advice) in enumerate(words.refusals(step.declined)):
-            yield line(Span(words.say("report.declined", reason=reason), "faint"), indent=4)
+        for number, declined in enumerate(words.distinct(step.declined)):
+            yield line(Span(words.refusal(declined), "faint"), indent=4)
+            advice = words.hint(declined)
             if advice.lead and not number:
                 yield line(advice.lead, indent=6)
         if step.error is not None:
@@ -90,7 +92,7 @@ class PlanView:
             2,
             words.what(change),
             "  ",
-            Span(words.name("risk", change.risk), _RISK.get(change.risk, "bad")),
+            Span(words.risk(change), _risk_style(change)),
             words.comma,
             Span(words.name("undo", change.undo), undo),
             indent=4,
@@ -105,6 +107,12 @@ class PlanView:
         if folded:
             yield line(Span(words.count("report.folded", folded), "faint"), indent=8)
 
+    def _interrupted(self, plans: Sequence[HostPlan]) -> Iterator[Line]:
+        services = [name for plan in plans for name in _interrupted(plan)]
+        if services:
+            names = self._words.joined(dict.fromkeys(services))
+            yield line(Span(self._words.count("report.plan-interrupts", len(services), services=names), "warn"))
+
     def _count(self, plans: Sequence[HostPlan]) -> str:
         words = self._words
         hosts = sum(1 for plan in plans if _changes(plan))
@@ -118,8 +126,19 @@ class PlanView:
         )
 
 
+def _risk_style(change: ChangeRecord) -> Style:
+    calm = change.kind == "restart" and not interrupts(change)
+    return "good" if calm else _RISK.get(change.risk, "bad")
+
+
 def _changes(plan: HostPlan) -> int:
     return sum(len(part.changes) for step in plan.steps for part in parts(step))
+
+
+def _interrupted(plan: HostPlan) -> Iterable[str]:
+    """The services of a host that would be away for a while."""
+    changes = [(part.service, change) for step in plan.steps for part in parts(step) for change in part.changes]
+    return dict.fromkeys(service for service, change in changes if interrupts(change) and change.problem is None)
 
 
 def _speaks(step: StepResult, verbosity: int) -> bool:

@@ -67,11 +67,13 @@ class ServiceView:
     def commands(self) -> list[str]:
         """What to type next about these hosts, each once, with the options of this run; none where all is well."""
         host, again = self._group.first, self._again
-        offered = [again.completed(self._whole(command)) for command in self._asked()]
+        # An advice may name an option alone (`--allow kill`): it does not know the playbook.
+        asked = self._asked()
+        offered = [again.same(each) if each.startswith("-") else again.completed(each) for each in asked]
         if host.error is not None:
             return offered or [again.look(self._group.hosts)]
         if host.status in (HostStatus.INTERRUPTED, HostStatus.UNTOUCHED):
-            return [again.run()]
+            return [again.same()]
         if not offered and any(step.status in BAD for step in steps_of(host)):
             return [again.look(self._group.hosts)]
         return offered or ([again.look(self._group.hosts)] if any(map(_doubtful, self._proofs())) else [])
@@ -92,10 +94,6 @@ class ServiceView:
                 advices += [hint for hint in hints if hint.command][:1]
         return list(dict.fromkeys(advice.command for advice in advices if advice.command))
 
-    def _whole(self, command: str) -> str:
-        # An advice may name an option alone (`--allow kill`): it does not know the playbook.
-        return f"{self._again.run()} {command}" if command.startswith("-") else command
-
     def _proofs(self, service: str | None = None) -> list[Proof]:
         return [proof for _, proof in self._group.first.proof if service in (None, proof.service)]
 
@@ -105,26 +103,35 @@ class ServiceView:
             finding
             for step in steps
             for finding in step.findings
-            if finding.severity == "error" and (step.status in _ACTED or finding.code == cause)
+            if (finding.severity == "error" and step.status in _ACTED) or finding.code == cause
         ]
+        if not self._verbosity and not all(finding.consequence for finding in found):
+            found = [finding for finding in found if not finding.consequence]
         texts = dict.fromkeys((words.finding(finding), finding.code) for finding in found)
         for text, code in list(texts)[: None if self._verbosity else _SHOWN]:
             self._said.add(text)
             yield self._line("cause", text, Span(f" ({code})", "faint"))
         yield from self._more("cause", len(texts))
-        every = [change for step in steps for change in step.changes]
-        targets = {(change.summary, change.target) for change in every}
+        every = [(step.status, change) for step in steps for change in step.changes]
+        targets = {(change.summary, change.target) for _, change in every}
         words_of = [summary for summary, _ in targets]
-        changes = list(dict.fromkeys(self._change(each, words_of.count(each.summary) > 1) for each in every))
+        changes = list(
+            dict.fromkeys(self._change(status, each, words_of.count(each.summary) > 1) for status, each in every)
+        )
         for label, change in changes[: None if self._verbosity else _SHOWN]:
             yield self._line(label, change)
         yield from self._more("fix", len(changes))
         for step in steps:
             for finding in step.findings:
-                if finding.severity == "warning" and step.status not in BAD:
+                if finding.severity == "warning" and step.status not in BAD and finding.code != cause:
                     yield self._line("note", words.finding(finding), Span(f" ({finding.code})", "faint"))
+            for declined in words.distinct(step.declined) if step.status not in BAD else ():
+                # What another fix of the step has cured is no news.
+                if not step.changes or declined.code.startswith("restart."):
+                    yield self._line("note", words.refusal(declined))
+                    yield self._line("", self._advised(words.hint(declined)))
 
-    def _change(self, change: ChangeRecord, path: bool) -> tuple[str, Span]:
+    def _change(self, status: StepStatus, change: ChangeRecord, path: bool) -> tuple[str, Span]:
         words = self._words
         said = words.change(change, path=path or self._verbosity > 0)
         if change.problem is not None:
@@ -132,6 +139,8 @@ class ServiceView:
         if self._dry_run:
             return "plan", Span(words.say("report.change-pending", change=said))
         code = "report.change-made" if change.made else "report.change-not-made"
+        if not change.made and status is StepStatus.AMBIGUOUS:
+            code = "report.change-under-way"
         return "fix", Span(words.say(code, change=said))
 
     def _left(self, steps: Sequence[StepResult]) -> Iterator[Line]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from autoglm_fix.engine.results import HostStatus, RunResult
 
 from .again import Again
 from .lines import Line, Span, Style, line
-from .outcome import Outcome, made, outcomes, planned, verdict, verdicts
+from .outcome import Outcome, is_taken_back, made, outcomes, planned, verdict, verdicts
 from .service_view import ServiceView
 from .words import Words, duration
 
@@ -42,15 +42,26 @@ class Summary:
 
     def changes(self, result: RunResult) -> str:
         """What this run has changed, or would change; never more than it did."""
-        words = self._words
+        back = {name for name, host in result.hosts.items() if is_taken_back(host)}
         counted = {name: len(planned(host) if result.dry_run else made(host)) for name, host in result.hosts.items()}
-        total, hosts = sum(counted.values()), sum(1 for n in counted.values() if n)
-        if not total:
-            return words.say("report.dry-run-idle" if result.dry_run else "report.changed-nothing")
+        kept = {name: n for name, n in counted.items() if n and name not in back}
+        said = []
+        if kept or not any(counted.values()):
+            some, none = ("report.changed", "report.changed-nothing")
+            if result.dry_run:
+                some, none = ("report.dry-run-pending", "report.dry-run-idle")
+            said.append(self._counted(some if kept else none, kept))
+        if back:
+            said.append(self._counted("report.taken-back", {name: counted[name] for name in back}))
+        return " ".join(said)
+
+    def _counted(self, code: str, changes: Mapping[str, int]) -> str:
+        """A sentence about so many changes on so many hosts."""
+        words = self._words
         return words.say(
-            "report.dry-run-pending" if result.dry_run else "report.changed",
-            changes=words.count("report.changes", total),
-            hosts=words.count("report.hosts", hosts),
+            code,
+            changes=words.count("report.changes", sum(changes.values())),
+            hosts=words.count("report.hosts", len(changes)),
         )
 
     def group(self, group: Outcome, result: RunResult) -> Iterator[Line]:
@@ -80,9 +91,8 @@ class Summary:
         words = self._words
         if any(map(planned, result.hosts.values())) and not any(map(made, result.hosts.values())):
             yield line(words.say("report.next-run"))
-            yield line(Span(self._again.run(), "strong"), indent=2, whole=True)
-        kept = [host for host in result.hosts.values() if host.rollback is None or host.rollback.status != "restored"]
-        if not result.dry_run and any(made(host) for host in kept):
+            yield line(Span(self._again.same(), "strong"), indent=2, whole=True)
+        if not result.dry_run and any(made(host) and not is_taken_back(host) for host in result.hosts.values()):
             yield line(words.say("report.next-undo"))
             yield line(Span(self._again.undo(result.run), "strong"), indent=2, whole=True)
         groups = outcomes(result)

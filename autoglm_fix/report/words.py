@@ -23,6 +23,8 @@ _PIECES = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}|([^{_OPEN}]+)")
 _COMMAND = re.compile(r"`([^`]+)`")
 _AT_THE_END = re.compile(r"\s*([:：])\s*`[^`]+`[.。]?\Z")
 _ROOM = 72
+# These say why a fix is not carried out, not that there is none.
+_SAID_ALONE = ("run.held", "run.denied", "run.not-allowed")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Advice:
     def lead(self) -> str:
         """The sentence without the command that it ends with, for where that stands on a line of its own."""
         return _AT_THE_END.sub(lambda end: "。" if end[1] == "：" else ".", self.text)
+
+
+def interrupts(change: ChangeRecord) -> bool:
+    """Whether a change takes a service that runs away from its callers for a while."""
+    return change.kind in ("restart", "daemon-reload", "recreate") and not change.code.startswith("restart.start")
 
 
 class Words:
@@ -73,10 +80,14 @@ class Words:
 
     def refusals(self, declined: Iterable[Declined]) -> list[tuple[str, Advice]]:
         """Each distinct reason why fixes had nothing to offer, with what to do about it."""
-        first: dict[str, Advice] = {}
+        return [(self.declined(each), self.hint(each)) for each in self.distinct(declined)]
+
+    def distinct(self, declined: Iterable[Declined]) -> list[Declined]:
+        """The reasons that do not say the same, in their order."""
+        first: dict[str, Declined] = {}
         for each in declined:
-            first.setdefault(self.declined(each), self.hint(each))
-        return list(first.items())
+            first.setdefault(self.declined(each), each)
+        return list(first.values())
 
     def waiting(self, steps: Iterable[StepResult]) -> str:
         """That steps can tell nothing before an earlier one is done."""
@@ -104,6 +115,17 @@ class Words:
         if not change.code or change.summary == HIDDEN:
             return change.summary
         return self._summary(change.code, change.values)
+
+    def risk(self, change: ChangeRecord) -> str:
+        """What making a change means."""
+        if change.kind == "restart":
+            return self.name("risk", "interrupts" if interrupts(change) else "starts")
+        return self.name("risk", change.risk)
+
+    def refusal(self, declined: Declined) -> str:
+        """Why a change is not made, as a line of its own."""
+        said = self.declined(declined)
+        return said if declined.code in _SAID_ALONE else self.say("report.declined", reason=said)
 
     def hint(self, said: Fault | Declined | Check | Proof) -> Advice:
         """What to do about an error, a refusal or a claim."""
@@ -133,9 +155,15 @@ class Words:
 
     def _filled(self, code: str, part: str, values: Mapping[str, Any]) -> str | None:
         try:
-            return self._catalogue.part(code, part, values)
+            return self._catalogue.part(code, part, {name: self._said(value) for name, value in values.items()})
         except (KeyError, OSError, TypeError, ValueError):
             return None
+
+    def _said(self, value: Any) -> Any:
+        """A value of a sentence; changes among them (``code`` and ``values``) in their own words."""
+        if isinstance(value, Mapping) and value.keys() == {"code", "values"}:
+            return self._summary(str(value["code"]), value["values"])
+        return [self._said(each) for each in value] if isinstance(value, list) else value
 
 
 def advice(filled: str) -> Advice:

@@ -16,7 +16,8 @@ from autoglm_fix.agent.changes.keep import Inverse, keep, put_back, replace
 from autoglm_fix.agent.changes.link import Link
 from autoglm_fix.agent.changes.write_file import WriteFile
 from autoglm_fix.agent.context import Context
-from autoglm_fix.agent.state import Journal, State
+from autoglm_fix.agent.journal import Journal
+from autoglm_fix.agent.state import State
 from tests.disks import disk, make_read_only
 
 CTX = Context()

@@ -89,6 +89,17 @@ def test_many_processes_are_all_told(driver: Path) -> None:
     assert len(gpu["processes"]) == 300
 
 
+# An RTX 4090 as its driver has it: 24,564 MiB, of which CUDA shows 23.64 GiB to programs.
+def test_what_the_driver_keeps_for_itself_is_no_memory_of_programs(driver: Path, tmp_path: Path) -> None:
+    total, reserved = 24_564 << 20, 355 << 20
+    said = {"NVML_TOTAL": str(total), "NVML_RESERVED": str(reserved), "NVML_USED": str(reserved + (1 << 30))}
+    (gpu,) = snapshot(driver, **said)["gpus"]
+    assert (gpu["total"], gpu["used"]) == (total - reserved, 1 << 30)
+    assert gpu["free"] == gpu["total"] - gpu["used"]
+    (older,) = snapshot(nvml.build(tmp_path, old=True), **said)["gpus"]
+    assert (older["total"], older["used"]) == (total, reserved + (1 << 30))
+
+
 def test_an_older_driver_tells_its_processes_too(tmp_path: Path) -> None:
     (gpu,) = snapshot(nvml.build(tmp_path, old=True), NVML_PIDS="4000000:5")["gpus"]
     assert [each["used"] for each in gpu["processes"]] == [5]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import pwd
 import shutil
@@ -16,9 +17,10 @@ import pytest
 
 from autoglm_fix.agent import memory
 from autoglm_fix.agent.context import Context
+from autoglm_fix.agent.no_answer import NoAnswer
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.agent.service_run import surroundings
-from autoglm_fix.agent.service_run.call import NoAnswer, call
+from autoglm_fix.agent.service_run.call import call
 from autoglm_fix.agent.unknown import CannotTell
 from tests.pythons import python_3_8
 
@@ -99,11 +101,14 @@ def living(group: int) -> list[str]:
     return alive
 
 
+LATE = ("sources", "service_run.env_file", "service_run.no_python")
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
 @pytest.fixture(autouse=True)
 def _trial() -> Iterator[None]:
+    for name in LATE:  # once the trial is in memory, nothing else of the agent is taken from the disk
+        importlib.import_module(f"autoglm_fix.agent.{name}")
     importer = memory.install({"autoglm_fix.agent.trial": TRIAL})
     yield
     sys.meta_path.remove(importer)
@@ -232,7 +237,7 @@ def test_a_crash_is_told_with_its_signal(number: int, name: str) -> None:
 
 def test_a_kill_for_want_of_memory_is_told_from_the_kernel_s_counter(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter([{"the host": 7, "its control group": 0}, {"the host": 8, "its control group": 1}])
-    monkeypatch.setattr("autoglm_fix.agent.service_run.call.oom_kills", lambda: next(counts))
+    monkeypatch.setattr("autoglm_fix.agent.service_run.conversation.oom_kills", lambda: next(counts))
     with pytest.raises(NoAnswer, match="the kernel ran out of memory in the host and its control group") as caught:
         trial("dies", number=9)
     assert caught.value.out_of_memory == "the host and its control group"
@@ -266,7 +271,7 @@ def test_children_left_behind_are_ended() -> None:
 def test_nothing_stays_when_the_agent_itself_is_killed(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         import os, sys
-        from autoglm_fix.agent import memory
+        from autoglm_fix.agent import memory, sources
         from autoglm_fix.agent.context import Context
         from autoglm_fix.agent.service import ServiceSpec
         from autoglm_fix.agent.service_run.call import call

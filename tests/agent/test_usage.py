@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from autoglm_fix.agent import usage
+from autoglm_fix.agent.free_memory import memory_available
 
 
 def test_a_session_has_its_leader_and_its_children() -> None:
@@ -32,7 +33,7 @@ def test_a_session_that_is_gone_uses_nothing() -> None:
 
 def test_available_memory_is_never_more_than_there_is() -> None:
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    assert 0 < usage.memory_available() <= pages * size
+    assert 0 < memory_available() <= pages * size
 
 
 def test_kills_for_want_of_memory_are_counted() -> None:

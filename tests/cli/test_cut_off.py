@@ -87,7 +87,7 @@ def test_undo_of_a_killed_run_puts_back_what_was_cut_off_and_then_the_run_before
     truncate(broken / THIRD)
     before = tree(broken)
     cut_off(slow, hosts, broken, signal.SIGKILL)
-    assert "would bring back" in autoglm_fix("undo", "--dry-run").out
+    assert "would put back" in autoglm_fix("undo", "--dry-run").out
     assert autoglm_fix("undo", "--yes").code == 0
     assert tree(broken) == before
     assert autoglm_fix("undo", "--yes").code == 0

@@ -57,9 +57,14 @@ class _Bare(ast.NodeTransformer):
     def _silent(self, node: B) -> B:
         self.generic_visit(node)
         match node.body:
-            case [ast.Expr(value=ast.Constant(value=str()) as docstring), *_]:
+            case [ast.Expr(value=ast.Constant(value=str()) as docstring)]:
                 docstring.value = ""
+            case [ast.Expr(value=ast.Constant(value=str())), *statements]:
+                node.body = statements
         return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
+        return None if ast.unparse(node.targets[0]) == "__all__" else node
 
 
 def bare(text: str, used: frozenset[str]) -> tuple[str, list[int]]:
@@ -71,7 +76,9 @@ def bare(text: str, used: frozenset[str]) -> tuple[str, list[int]]:
 def used_in(text: str) -> frozenset[str]:
     """The names that a module uses outside its annotations, or says in its ``__all__``."""
     found = set()
-    for each in ast.walk(_Bare(frozenset()).visit(ast.parse(text))):
+    whole = ast.parse(text)
+    said = [each for each in whole.body if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "__all__"]
+    for each in [*ast.walk(_Bare(frozenset()).visit(whole)), *(below for one in said for below in ast.walk(one))]:
         match each:
             case ast.Name(id=name) | ast.Constant(value=str(name)):
                 found.add(name)

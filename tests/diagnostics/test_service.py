@@ -87,6 +87,7 @@ LINES = [
     ("compiler", "fatal error: Python.h: No such file or directory"),
     ("gpu-memory", "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB."),
     ("gpu-memory", "ValueError: Free memory on device (19.77/22.05 GiB) is less than desired GPU memory utilization"),
+    ("gpu-memory", "(0.97 GiB KV cache is needed, which is larger than the available KV cache memory (0.24 GiB)."),
     ("packages", "ModuleNotFoundError: No module named 'vllm._C'"),
     ("packages", "RuntimeError: operator torchvision::nms does not exist"),
     ("packages", "ValueError: Model architectures ['GlmForCausalLM'] are not supported for now."),
@@ -109,6 +110,25 @@ HARMLESS = [
 def test_a_line_tells_a_cause(cause: str, line: str) -> None:
     told = telling(["Traceback (most recent call last):", line, "RuntimeError: Engine core initialization failed."])
     assert told is not None and (told[0].cause, told[1]) == (cause, line.strip())
+
+
+WORDS = "ValueError: No available memory for the cache blocks."
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (f"(EngineCore_DP0 pid=17) ERROR 12-05 10:00:00 [core.py:866] {WORDS}", WORDS),
+        (f"ERROR 06-30 13:53:19 [core.py:515] {WORDS}", WORDS),
+        (f"(EngineCore_0 pid=1) {WORDS}", WORDS),
+        (WORDS, WORDS),
+        ("NCCL error in: ProcessGroupNCCL.cpp:33", "NCCL error in: ProcessGroupNCCL.cpp:33"),
+        ("CUDA out of memory" + "." * 1000, "CUDA out of memory" + "." * 281 + "\u2026"),
+    ],
+)
+def test_a_line_is_told_without_its_head_and_no_longer_than_people_read(line: str, told: str) -> None:
+    (crashed, _) = findings({**BY_NAME["failed, nobody knows why"], "log": [line]})
+    assert crashed.evidence["line"] == told
 
 
 def test_most_lines_tell_nothing() -> None:

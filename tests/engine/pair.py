@@ -65,6 +65,15 @@ def mend(finding: Word, file: TextFile) -> Iterator[Change | Declined]:
     yield WriteFile(file.host, [(at, at + len(finding.word), new.decode())], *digests)
 
 
+def tidy(finding: Odd, file: TextFile) -> Iterator[Change | Declined]:
+    """Even out what is odd."""
+    if file.content is None or file.host is None:
+        return
+    content, after = file.content.encode(), file.content.replace("odd", "even").encode()
+    digests = hashlib.sha256(content).hexdigest(), hashlib.sha256(after).hexdigest()
+    yield WriteFile(file.host, [(0, len(content), after.decode())], *digests)
+
+
 def relink(finding: Absent, file: TextFile, *, to: str = "") -> Iterator[Change | Declined]:
     """Link the path to where the file is."""
     if not to:
@@ -81,5 +90,6 @@ def crash(finding: Word) -> Iterator[Change | Declined]:
 
 TEXT = Diagnostic("text", text, read_signature(text), first_line(text))
 MEND = Fix("mend", (Word,), mend, read_signature(mend, skip=1), first_line(mend))
+TIDY = Fix("tidy", (Odd,), tidy, read_signature(tidy, skip=1), first_line(tidy))
 RELINK = Fix("relink", (Absent,), relink, read_signature(relink, skip=1), first_line(relink))
 CRASH = Fix("crash", (Word,), crash, read_signature(crash, skip=1), first_line(crash))

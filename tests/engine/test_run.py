@@ -13,7 +13,7 @@ from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.results import HostStatus, StepStatus
 from autoglm_fix.engine.script import Until
 
-from .pair import CRASH
+from .pair import CRASH, TIDY
 from .plays import BoundFix, Step, carry_out, relink
 
 
@@ -151,11 +151,21 @@ def test_no_to_the_question_changes_nothing(model: Path) -> None:
 
 
 def test_a_warning_is_shown_but_only_acted_on_where_the_step_says_so(model: Path) -> None:
-    write(model, "odd")
-    step = carry_out(model, Step()).hosts["here"].steps[0]
+    path = write(model, "odd")
+    tidy = (BoundFix(TIDY),)
+    step = carry_out(model, Step(fixes=tidy)).hosts["here"].steps[0]
     assert (step.status, [finding.severity for finding in step.findings]) == (StepStatus.HEALTHY, ["warning"])
-    acted = carry_out(model, Step(more={"act_on": "warning"})).hosts["here"].steps[0]
-    assert acted.status is StepStatus.UNFIXED
+    assert path.read_text() == "odd"
+    acted = carry_out(model, Step(fixes=tidy, more={"act_on": "warning"})).hosts["here"].steps[0]
+    assert (acted.status, path.read_text()) == (StepStatus.FIXED, "even")
+
+
+def test_a_warning_that_nothing_can_be_done_about_is_shown_and_is_no_fault(model: Path) -> None:
+    write(model, "bad and odd")
+    step = carry_out(model, Step(more={"act_on": "warning"})).hosts["here"].steps[0]
+    assert (step.status, [finding.code for finding in step.findings]) == (StepStatus.FIXED, ["text.word", "text.odd"])
+    again = carry_out(model, Step(more={"act_on": "warning"}))
+    assert (again.exit_code, again.hosts["here"].steps[0].status) == (0, StepStatus.HEALTHY)
 
 
 @pytest.mark.parametrize(

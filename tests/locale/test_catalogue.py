@@ -28,7 +28,7 @@ TOPICS = sorted(
     }
 )
 # Codes that are data of their own kind: named in full, wherever they stand.
-NAMED = re.compile(r"(?:run|proof)\.[a-z][a-z0-9-]*\Z")
+NAMED = re.compile(r"(?:run|proof|endpoint)\.[a-z][a-z0-9-]*\Z")
 FILES = re.compile(r"\.(?:py|yml|yaml|json|md|txt)\Z")
 
 
@@ -49,7 +49,7 @@ def placeholders(sentence: str) -> set[tuple[str, str]]:
 
 def findings() -> list[type[Finding]]:
     diagnostics.load()
-    return [cls for cls in all_subclasses(Finding) if cls.__module__.startswith("autoglm_fix.")]
+    return [c for c in all_subclasses(Finding) if c.__module__.startswith("autoglm_fix.") and hasattr(c, "code")]
 
 
 def all_subclasses(cls: type[Finding]) -> Iterator[type[Finding]]:

@@ -2,7 +2,8 @@
    from lines in a file "nvml.conf" beside it (DRIVER=...). One value for each GPU, separated by ";"; the last one
    holds for those that follow:
      DRIVER  version               GPUS  how many (1)         NAMES  UUIDS  CAPABILITIES ("8.0")
-     TOTAL  USED  bytes            PIDS  DRAWING  "pid:bytes,..." (bytes -1: not available)
+     TOTAL  USED  bytes, both with what the driver keeps for itself: RESERVED (0)
+     PIDS  DRAWING  "pid:bytes,..." (bytes -1: not available)
      MIG  0|1, unset: no such thing                           MODE  compute mode (0)
      FAULT  what[:code][@gpu]: init (9), count (999), handle (15), memory (4), processes (4), hang
    OLD leaves out what drivers before 510 lack. */
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 typedef struct { unsigned long long total, free, used; } memory_t;
+typedef struct { unsigned int version; unsigned long long total, reserved, free, used; } memory2_t;
 typedef struct { unsigned int pid; unsigned long long used; unsigned int gpu, compute; } process_t;
 
 static const char *said(const char *key) {
@@ -121,6 +123,18 @@ int nvmlDeviceGetMemoryInfo(void *handle, memory_t *out) {
     out->free = out->total - out->used;
     return 0;
 }
+
+#ifndef OLD
+int nvmlDeviceGetMemoryInfo_v2(void *handle, memory2_t *out) {
+    memory_t all;
+    const char *reserved = of("RESERVED", number(handle));
+    unsigned long long kept = reserved ? strtoull(reserved, 0, 10) : 0;
+    if (out->version != (sizeof(memory2_t) | 2 << 24)) return 25;
+    int failed = nvmlDeviceGetMemoryInfo(handle, &all);
+    *out = (memory2_t){out->version, all.total, kept, all.free, all.used - kept};
+    return failed;
+}
+#endif
 
 static int processes(void *handle, const char *key, unsigned int *count, process_t *out) {
     const char *list = of(key, number(handle));

@@ -119,7 +119,7 @@ OURS = {
     "check": get_args(ClaimStatus),
     "claim": ["tokens", "gpu", "weights", "image"],
     "phase": ["connect", "look", "apply", "check", "prove"],
-    "risk": ["safe", "restart", "disruptive"],
+    "risk": ["safe", "restart", "interrupts", "starts", "disruptive"],
     "undo": ["exact", "state", "none"],
     "rollback": ["restored", "refused", "partial"],
 }

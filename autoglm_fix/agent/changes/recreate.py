@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Mapping
 
@@ -23,7 +24,8 @@ class Recreate:
 
     ``container`` is its name, ``id`` the container that this was planned on (``Container.id``; empty for
     whichever has the name). ``argv`` is the whole launch command as ``Definition.argv`` has it (entrypoint and
-    command together), None to leave it. ``environment`` sets variables; None takes one out.
+    command together), None to leave it. ``environment`` sets variables; None takes one out. It counts as up once
+    it has run for ``settle`` seconds.
 
     The old container stays, stopped and under another name, so that undo brings itself back. Refused where
     something would be lost with it: files in its own layer, or settings that the engine does not take again.
@@ -33,6 +35,7 @@ class Recreate:
     id: str = ""
     argv: list[str] | None = None
     environment: dict[str, str | None] = field(default_factory=dict)
+    settle: float = 3.0
     says: str = ""
     values: dict[str, str] = field(default_factory=dict)
 
@@ -83,7 +86,7 @@ class Recreate:
         except EngineError as err:
             raise CannotChange(str(err)) from err
         service = {"name": self.container, "manager": "docker", "container": self.container}
-        Restart(service, self.container).make(ctx)
+        Restart(service, self.container, settle=self.settle).make(ctx)
 
     @classmethod
     def put_back(cls, ctx: Context, before: dict[str, Any]) -> None:
@@ -169,13 +172,22 @@ class Recreate:
         old = [*entrypoint, *command]
         new = old if self.argv is None else [word for part in relaunched(record, self.argv) for word in part]
         variables = variables_of(record)
-        before, after = _lines(old, variables), _lines(new, {**variables, **self.environment})
+        before, after = launch_lines(old, variables), launch_lines(new, {**variables, **self.environment})
         return "\n".join(difflib.unified_diff(before, after, self.container, self.container, lineterm=""))
 
 
-def _lines(words: list[str], variables: Mapping[str, str | None]) -> list[str]:
-    """A launch as lines: its words, then its environment."""
-    return [*words, "", *(f"{name}={value}" for name, value in sorted(variables.items()) if value is not None)]
+def launch_lines(words: list[str], variables: Mapping[str, str | None]) -> list[str]:
+    """A launch as lines: its program, an option with its value each, its environment.
+
+    Indented, so that the marks of a diff do not run into what a masker looks for.
+    """
+    lines = [" "]
+    for word in words:
+        starts = word.startswith("-") or (lines[-1].startswith("    ") and " " in lines[-1].strip())
+        if starts:
+            lines.append("   ")
+        lines[-1] += " " + shlex.quote(word)
+    return [*lines, "", *(f"  {name}={value}" for name, value in sorted(variables.items()) if value is not None)]
 
 
 def _image(engine: Engine, record: Record) -> str:

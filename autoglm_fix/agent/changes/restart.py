@@ -73,12 +73,13 @@ class Restart:
         waits = (before["start_timeout"], before["idle"], before["settle"])
         starting = _Starting(ctx, control, before["path"], *waits)
         try:
-            if before["state"] in _MEANT_TO_RUN:
-                if isinstance(control, Remembers) and not control.is_reloaded() and not _endangered():
-                    control.reload()
-                starting.anew()
-            elif control.state() in (*_MEANT_TO_RUN, "stopping"):
+            if before["state"] not in _MEANT_TO_RUN and control.state() in (*_MEANT_TO_RUN, "stopping"):
                 starting.stopped()
+            # Else its next start would be that of the definition which has just been taken back.
+            if isinstance(control, Remembers) and not control.is_reloaded() and not _endangered():
+                control.reload()
+            if before["state"] in _MEANT_TO_RUN:
+                starting.anew()
         except CannotChange as err:
             ctx.log(f"{before['path']} is not {before['state']} again: {err}")
 

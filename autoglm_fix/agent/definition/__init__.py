@@ -22,16 +22,9 @@ Each is imported inside a function, so that only the manager in question travels
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
-from ..facts.service import Definition, Ended, Source
-from ..facts.text_file import TextFile
-
-_LONGEST = 1 << 20
+from ..facts.service import Definition, Ended
 
 
 class NotDefined(Exception):
@@ -62,65 +55,3 @@ class Looked:
     log: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     unseen: str = ""
-
-
-class Control(Protocol):
-    """Starts and stops one service through its manager. Each call returns soon and may raise CannotChange."""
-
-    def problem(self) -> str | None:
-        """Why it could not be started or stopped from here (permission, no manager), None where it could."""
-
-    def state(self) -> str:
-        """``running``, ``starting``, ``stopping``, ``stopped``, ``failed``, ``restarting`` or ``absent``, asked now."""
-
-    def start(self) -> None:
-        """Begin to start it with the definition as it is on the disk now."""
-
-    def stop(self) -> None:
-        """Begin to stop it as its manager does, within the time that it is given for that."""
-
-    def restart(self) -> bool:
-        """Begin to do both in one go that nothing can cut in two; False where the manager has no such thing."""
-
-    def pids(self) -> list[int]:
-        """The processes that belong to it now, as the host counts: none means that it has ended."""
-
-    def log(self) -> list[str]:
-        """The last lines of its log, newest last."""
-
-
-@runtime_checkable
-class Remembers(Control, Protocol):
-    """A manager that works with the definition as it read it once, until it is told to read it anew."""
-
-    def is_reloaded(self) -> bool:
-        """Whether it works with the definition as it is on the disk now."""
-
-    def reload(self) -> None:
-        """Let it read its definitions anew."""
-
-
-def source(kind: str, path: str, *, optional: bool = False) -> Source:
-    """A text of a definition, read now. One that may not be read is ``unreadable``, with the reason."""
-    return Source(kind, _text(path), optional)
-
-
-def _text(path: str) -> TextFile:
-    name = os.path.basename(path)
-    try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
-            return TextFile(name, path, path, "not-a-file")
-        if found.st_size > _LONGEST:
-            return TextFile(name, path, path, "too-large", detail=f"{found.st_size} bytes")
-        with open(path, "rb") as opened:
-            raw = opened.read(_LONGEST)
-    except FileNotFoundError:
-        return TextFile(name, path, path, "missing")
-    except OSError as err:
-        return TextFile(name, path, path, "unreadable", detail=err.strerror or str(err))
-    digest = hashlib.sha256(raw).hexdigest()
-    try:
-        return TextFile(name, path, path, "ok" if raw.strip() else "empty", raw.decode("utf-8"), digest)
-    except UnicodeDecodeError as err:
-        return TextFile(name, path, path, "not-text", "", digest, f"byte {err.start}")

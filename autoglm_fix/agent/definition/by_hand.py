@@ -10,10 +10,8 @@ from urllib.parse import urlsplit
 from ..context import Context
 from ..facts.service import Definition
 from ..service import ServiceSpec
-from . import Looked, NotDefined, source
+from . import Looked, NotDefined
 from .processes import argvs, end_of, everyone, stat
-from .start import script_of
-from .units import environment_file
 
 _LISTENS = "0A"
 _HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "::")
@@ -25,25 +23,9 @@ def defined(ctx: Context, spec: ServiceSpec) -> Definition:
     """What the inventory says. Raises NotDefined where it names no command."""
     if not spec.command:
         raise NotDefined("it is started by hand")
-    folder = spec.working_dir or os.getcwd()
-    sources = [source("env-file", path.lstrip("-"), optional=path.startswith("-")) for path in spec.env_files]
-    variables: dict[str, str] = {}
-    unread = ""
-    for each in sources:
-        variables.update(environment_file(each.file.text))
-        if each.file.state == "unreadable":
-            unread = f"{each.file.inside}: {each.file.detail}"
-    script = script_of(spec.command, folder)
-    return Definition(
-        manager=spec.manager,
-        name=spec.name,
-        argv=spec.command,
-        environment=None if unread else {**variables, **spec.environment},
-        user=spec.user,
-        working_dir=spec.working_dir,
-        sources=[*sources, source("script", script)] if script else sources,
-        unread=unread,
-    )
+    from .declared import declared
+
+    return declared(spec)
 
 
 def look(ctx: Context, spec: ServiceSpec) -> Looked:

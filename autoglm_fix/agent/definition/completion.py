@@ -11,7 +11,7 @@ from ..service import ServiceSpec
 from ..unknown import CannotTell
 from . import NotDefined
 from .managers import of
-from .start import container_of, python_of, starts_a_container
+from .start import python_of, starts_a_container
 
 
 def completed(ctx: Context, spec: ServiceSpec) -> ServiceSpec:
@@ -20,6 +20,8 @@ def completed(ctx: Context, spec: ServiceSpec) -> ServiceSpec:
     try:
         definition: Definition = of(spec.manager).defined(ctx, spec)
         if spec.manager == "systemd" and (spec.container or spec.compose or starts_a_container(definition)):
+            from .front_end import container_of
+
             # The unit is a front end: whoever waits in it sees another world than the service.
             inside = True
             behind = replace(spec, manager="docker", container=spec.container or container_of(definition))

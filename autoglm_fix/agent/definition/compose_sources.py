@@ -6,7 +6,7 @@ import os
 import re
 
 from ..facts.service import Source
-from . import source
+from .texts import source
 
 # Read without a parser, which the host may not have: a word too many costs one look at a file.
 _NAMED = re.compile(r"""^[ \t]*["']?env_file["']?:[ \t]*(\[[^\]]*|.*)""", re.MULTILINE)

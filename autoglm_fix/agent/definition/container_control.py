@@ -26,18 +26,18 @@ class Contained:
         self._engine = Engine(found.engine if found else "")
         self._id = str(found.record["Id"]) if found else ""
         self._acting: threading.Thread | None = None
-        self._problem = ""
+        self._problem = self._hint = ""
 
     def problem(self) -> str | None:
         """Why nothing can be done with it."""
         return self._why_not or None
 
     def state(self) -> str:
-        """As ``Control`` says."""
+        """As ``Control`` says. CannotChange where what was begun has been refused since."""
         if self._acting is not None and self._acting.is_alive():
             return "stopping" if self._acting.name == "stop" else "starting"
         if self._problem:
-            return "failed"
+            raise CannotChange(self._problem, self._hint)
         now = self._now()
         return state_of(now.record) if now is not None else "absent"
 
@@ -64,20 +64,20 @@ class Contained:
         return tree(now.pid) if now is not None and now.pid and alive(now.pid) else []
 
     def log(self) -> list[str]:
-        """What the engine refused, else the end of its output."""
+        """The end of its output."""
         now = self._now()
-        return [self._problem] if self._problem else log_of(now) if now is not None else []
+        return log_of(now) if now is not None else []
 
     def _begin(self, name: str, act: Callable[[], None]) -> None:
         if self._acting is not None:
             self._acting.join(_LONGEST_STOP_S)
-        self._problem = ""
+        self._problem, self._hint = "", ""
 
         def acting() -> None:
             try:
                 act()
             except (EngineError, CannotChange) as err:
-                self._problem = str(err)
+                self._problem, self._hint = str(err), getattr(err, "hint", "")
 
         # The engine answers a stop when it is done; a deadline here must not shorten it.
         self._acting = threading.Thread(target=acting, name=name, daemon=True)

@@ -34,7 +34,8 @@ class Found:
         named: dict[str, Any] = json.loads(compose)
         near: list[str] = []
         silent: list[str] = []
-        for address in addresses():
+        known = addresses() or _served()
+        for address in known:
             engine = Engine(address)
             try:
                 name = container or _of_compose(engine.containers([COMPOSE + "service"]), named)
@@ -46,10 +47,8 @@ class Found:
                     silent.append(str(err))
                     continue
             near += _names(engine)
-        if silent or not addresses():
-            raise CannotTell(
-                "; ".join(silent) or "no container engine listens on this host (no docker or podman socket)"
-            )
+        if silent or not known:
+            raise CannotTell("; ".join(silent) or "no container engine is on this host (no docker socket, no podman)")
         what = f"no container is named {container}" if container else f"no container of {_called(named)} was made yet"
         raise NotDefined(what, difflib.get_close_matches(container or str(named.get("service", "")), near))
 
@@ -88,6 +87,12 @@ class Found:
             self.labels,
             self.record,
         )
+
+
+def _served() -> list[str]:
+    from .podman_service import served
+
+    return [address for address in [served()] if address]
 
 
 def found(ctx: Context, spec: ServiceSpec) -> Found:

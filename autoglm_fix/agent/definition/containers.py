@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from dataclasses import replace
 from typing import Any
 
 from ..changes import CannotChange
@@ -16,9 +17,11 @@ from ..inside import Inside
 from ..service import ServiceSpec
 from ..unknown import CannotTell
 from ..view import View
-from . import Control, Looked, NotDefined
+from . import Looked, NotDefined
 from .container_record import Found, compose_files, found, project_of
+from .container_script import SHELLS, script_of
 from .container_user import home_of, user_of
+from .control import Control
 from .engine_api import Engine, EngineError, Record
 
 _LOG_LINES = 60
@@ -54,7 +57,7 @@ def look(ctx: Context, spec: ServiceSpec) -> Looked:
     lives = bool(record["State"].get("Pid"))
     return Looked(
         state,
-        _definition(spec, there),
+        _with_script(_definition(spec, there), there),
         pid=pid,
         ended=_ended(record),
         log=log_of(there) if state != "running" or _is_unhealthy(record) else [],
@@ -97,14 +100,18 @@ def container_view(ctx: Context, spec: ServiceSpec, view: View) -> View:
         there = found(ctx, spec)
     except (NotDefined, CannotTell) as err:
         return View(view.pending, Inside(spec.container or spec.name, {}, 0, {}, why=str(err)))
+    inside = _inside(there)
+    return View({name: to for link, to in view.pending.items() for name in inside.names(link)}, inside)
+
+
+def _inside(there: Found) -> Inside:
     container = there.container()
     mounts: dict[str, Any] = {each.inside: each.host for each in container.mounts}
     memory = [each["Destination"] for each in there.record.get("Mounts") or [] if each.get("Type") == "tmpfs"]
     for path in [*memory, *((there.record.get("HostConfig") or {}).get("Tmpfs") or {})]:
         mounts.setdefault(path, None)
     graph = (there.record.get("GraphDriver") or {}).get("Data") or {}
-    inside = Inside(container.name, mounts, there.pid, graph)
-    return View({name: to for link, to in view.pending.items() for name in inside.names(link)}, inside)
+    return Inside(container.name, mounts, there.pid, graph)
 
 
 def _definition(spec: ServiceSpec, there: Found) -> Definition:
@@ -125,9 +132,21 @@ def _definition(spec: ServiceSpec, there: Found) -> Definition:
         container=there.container(),
         limits=_limits(config),
         restart=policy,
-        # Podman has no daemon: whether it starts anything with the machine is another unit's affair.
-        enabled=None if there.is_podman else policy in ("always", "unless-stopped"),
+        # Another unit may start it with the machine; podman, which has no daemon, leaves it to one in any case.
+        enabled=True if policy in ("always", "unless-stopped") and not there.is_podman else None,
     )
+
+
+def _with_script(definition: Definition, there: Found) -> Definition:
+    """The definition with the text of a shell script that is started."""
+    argv = definition.argv or [""]
+    named = argv[0].endswith(".sh") or os.path.basename(argv[0]) in SHELLS
+    if not named and (not there.pid or os.path.basename(argv[0]).startswith("python")):
+        return definition  # the layers of one that does not run are only opened where that is worth it
+    script = script_of(
+        View(container=_inside(there)), argv, definition.working_dir or "/", definition.environment or {}
+    )
+    return replace(definition, sources=[*definition.sources, script]) if script else definition
 
 
 def _sources(spec: ServiceSpec, labels: dict[str, str]) -> list[Source]:

@@ -61,7 +61,9 @@ class Engine:
         """The last lines of a container's output, newest last."""
         query = {"stdout": "1", "stderr": "1", "tail": str(lines)}
         raw = self._send("GET", f"/containers/{container}/logs", query)
-        return (raw if tty else _joined(raw)).decode("utf-8", "replace").splitlines()[-lines:]
+        if not tty:
+            raw = b"".join(part for _, part in Frames().feed(raw))
+        return raw.decode("utf-8", "replace").splitlines()[-lines:]
 
     def create(self, name: str, body: Record) -> str:
         """Make a container; its id."""
@@ -100,6 +102,41 @@ class Engine:
     def update(self, container: str, body: Record) -> None:
         """Change what can be changed of a living container (its restart policy)."""
         self._send("POST", f"/containers/{container}/update", {}, body)
+
+    def prepare(self, container: str, argv: list[str]) -> str:
+        """The id of a further process in a running container, as its user, which ``execute`` starts."""
+        streams = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
+        return str(self._ask("POST", f"/containers/{container}/exec", {}, {**streams, "Cmd": argv})["Id"])
+
+    def execute(self, execution: str) -> socket.socket:
+        """Start it: what is sent goes to its input, what comes are frames (see ``Frames``) of its outputs."""
+        connection = _connection(self.address, _PATIENCE_S)
+        body = b'{"Detach": false, "Tty": false}'
+        head = (
+            f"POST /exec/{execution}/start HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        try:
+            connection.connect()
+            opened: socket.socket = connection.sock
+            opened.sendall(head.encode() + body)
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n"):  # a byte at a time: the frames follow at once
+                byte = opened.recv(1)
+                if not byte:
+                    raise EngineError(f"{self.address} broke off before it started anything")
+                answer += byte
+        except OSError as err:
+            raise EngineError(f"the engine at {self.address} cannot be asked: {err.strerror or err}") from err
+        status = answer.split(b" ", 2)[1]
+        if status not in (b"101", b"200"):
+            raise EngineError(f"{self.address} starts no process in it: {status.decode('ascii', 'replace')}")
+        return opened
+
+    def execution(self, execution: str) -> Record:
+        """The record of a further process: ``Pid`` as the host counts, ``Running``, ``ExitCode``."""
+        found: Record = self._ask("GET", f"/exec/{execution}/json")
+        return found
 
     def archive(self, container: str, path: str) -> bytes:
         """A file of it as a tar archive."""
@@ -181,16 +218,23 @@ def addresses() -> list[str]:
     return [each for at, each in enumerate(found) if real.get(each, each) not in map(real.get, found[:at])]
 
 
-def _joined(raw: bytes) -> bytes:
-    """The output of both streams: frames of a kind, three blanks, a length, and what was written."""
-    parts, at = [], 0
-    while at + 8 <= len(raw):
-        kind, length = struct.unpack_from(">B3xI", raw, at)
-        if kind > 2:
-            return raw  # no frames at all
-        parts.append(raw[at + 8 : at + 8 + length])
-        at += 8 + length
-    return b"".join(parts)
+class Frames:
+    """Takes two outputs apart that come as one: frames of a number, three blanks, a length, and what was written."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """The whole frames so far: 1 for output, 2 for errors."""
+        self._rest += data
+        found = []
+        while len(self._rest) >= 8:
+            number, length = struct.unpack_from(">B3xI", self._rest)
+            if len(self._rest) < 8 + length:
+                break
+            found.append((number, self._rest[8 : 8 + length]))
+            self._rest = self._rest[8 + length :]
+        return found
 
 
 def _message(raw: bytes) -> str:

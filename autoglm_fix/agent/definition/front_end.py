@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..context import Context
+from ..facts.service import Definition
 from ..service import ServiceSpec
 from . import Looked
 from .managers import of
-from .start import container_of
 
 
 def behind(ctx: Context, spec: ServiceSpec, looked: Looked) -> Looked:
@@ -35,3 +35,14 @@ def behind(ctx: Context, spec: ServiceSpec, looked: Looked) -> Looked:
         log=there.log,
         reads=[*looked.reads, *there.reads],
     )
+
+
+def container_of(definition: Definition | None) -> str | None:
+    """The name that such a command gives its container, None where it gives none."""
+    argv = (definition.argv if definition else None) or []
+    for at, word in enumerate(argv):
+        if word == "--name":
+            return argv[at + 1] if at + 1 < len(argv) else None
+        if word.startswith("--name="):
+            return word[len("--name=") :]
+    return argv[-1] if "start" in argv[1:3] else None

@@ -158,7 +158,7 @@ def _links(path: str) -> tuple[list[str], str]:
 
 def _environment(ctx: Context) -> list[str]:
     """The folders of the packages of the service's own environment."""
-    if not ctx.service.python:
+    if not ctx.service.python or ctx.view.container is not None:
         return []
     try:
         python = interpreter(ctx)

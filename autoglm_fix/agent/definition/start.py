@@ -51,17 +51,6 @@ def starts_a_container(definition: Definition | None) -> bool:
     return bool(argv) and os.path.basename((argv or [""])[0]) in _FRONT_ENDS
 
 
-def container_of(definition: Definition | None) -> str | None:
-    """The name that such a command gives its container, None where it gives none."""
-    argv = (definition.argv if definition else None) or []
-    for at, word in enumerate(argv):
-        if word == "--name":
-            return argv[at + 1] if at + 1 < len(argv) else None
-        if word.startswith("--name="):
-            return word[len("--name=") :]
-    return argv[-1] if "start" in argv[1:3] else None
-
-
 def program(name: str, folder: str) -> str:
     """The file that a command's first word names."""
     if "/" in name:

@@ -15,10 +15,12 @@ from ..context import Context
 from ..facts.service import Definition, Ended, Limits, Source
 from ..service import ServiceSpec
 from ..unknown import CannotTell
-from . import Control, Looked, NotDefined, source
+from . import Looked, NotDefined
 from .commands import tail
+from .control import Control
 from .processes import argvs, everyone, tree
 from .start import script_of
+from .texts import source
 
 _PLACES = ("/etc/supervisor/supervisord.conf", "/etc/supervisord.conf", "/usr/local/etc/supervisord.conf")
 STATES = {
@@ -143,7 +145,7 @@ def name_of(spec: ServiceSpec) -> str:
 def find(spec: ServiceSpec) -> Configuration:
     """The configuration that has the program. Raises NotDefined, CannotTell."""
     seen: list[Configuration] = []
-    for path in dict.fromkeys([*_in_use(), *_PLACES]):
+    for path in places():
         if os.path.exists(path):
             seen.append(Configuration(path))
             if name_of(spec) in seen[-1].programs():
@@ -155,6 +157,11 @@ def find(spec: ServiceSpec) -> Configuration:
         raise CannotTell(f"cannot read {unreadable[0].inside}: {unreadable[0].detail}")
     programs = sorted({name for found in seen for name in found.programs()})
     raise NotDefined(f"no [program:{name_of(spec)}] in {', '.join(found.path for found in seen)}", programs[:5])
+
+
+def places() -> list[str]:
+    """Where supervisors have their configuration: those that run, then the usual paths."""
+    return list(dict.fromkeys([*_in_use(), *_PLACES]))
 
 
 def supervisors() -> dict[int, list[str]]:

@@ -9,8 +9,9 @@ from ..context import Context
 from ..facts.service import Definition
 from ..service import ServiceSpec
 from ..unknown import CannotTell
-from . import Control, Looked, NotDefined
+from . import Looked, NotDefined
 from .commands import run
+from .control import Control
 from .start import starts_a_container
 from .unit import Unit, find, name_of
 from .units import words

@@ -9,12 +9,13 @@ from typing import Iterator
 
 from ..facts.service import Definition, Limits, Source
 from ..service import ServiceSpec
-from . import NotDefined, source
+from . import NotDefined
 from .start import script_of
+from .texts import source
 from .units import assignments, entries, environment_file, seconds, specified, substituted, unescaped, words
 
 # systemd.unit(5), "Unit File Load Path": the first that has a file of a name wins.
-_PATHS = (
+PATHS = (
     "/etc/systemd/system.control",
     "/run/systemd/system.control",
     "/run/systemd/transient",
@@ -31,7 +32,8 @@ _PATHS = (
 )
 _COLLECTED = ("ExecStart", "Environment", "EnvironmentFile", "UnsetEnvironment", "PassEnvironment")
 _DEFAULT_START_S = _DEFAULT_STOP_S = 90.0
-# Of these types a start counts as done before the model is loaded, so no limit ends it.
+# Of these types a start counts as done before the model is loaded, so no limit ends it, unless something that runs
+# afterwards waits for the model.
 _AT_ONCE = ("simple", "exec", "idle")
 
 
@@ -190,7 +192,8 @@ class Unit:
         set_by: dict[str, str] = {}
         start = self._span("TimeoutStartSec", "start_s", "DefaultTimeoutStartSec", _DEFAULT_START_S, set_by)
         stop = self._span("TimeoutStopSec", "stop_s", "DefaultTimeoutStopSec", _DEFAULT_STOP_S, set_by)
-        at_once = self._type() in _AT_ONCE or (self._type() == "oneshot" and "start_s" not in set_by)
+        waited_for = "ExecStartPost" in self.settings if self._type() in _AT_ONCE else True
+        at_once = not waited_for or (self._type() == "oneshot" and "start_s" not in set_by)
         watchdog = self._span("WatchdogSec", "watchdog_s", "", None, set_by)
         runtime = self._span("RuntimeMaxSec", "runtime_s", "", None, set_by)
         return Limits(None if at_once else start, stop, None, set_by, watchdog or None, runtime or None)
@@ -213,7 +216,9 @@ def find(name: str) -> Unit:
         template = f"{prefix}@{rest[rest.rindex('.') :]}"
     path = _first(name) or (template and _first(template))
     if not path:
-        raise NotDefined(f"there is no unit {name}", _near(name))
+        from .near import near
+
+        raise NotDefined(f"there is no unit {name}", near(name))
     names = [name, template] if template else [name]
     end = os.path.realpath(path)
     if os.path.basename(end) not in names and end.endswith(".service"):
@@ -225,7 +230,7 @@ def find(name: str) -> Unit:
 
 
 def _first(name: str) -> str:
-    return next((path for path in (os.path.join(each, name) for each in _PATHS) if os.path.lexists(path)), "")
+    return next((path for path in (os.path.join(each, name) for each in PATHS) if os.path.lexists(path)), "")
 
 
 def _drop_ins(names: list[str]) -> list[str]:
@@ -239,7 +244,7 @@ def _drop_ins(names: list[str]) -> list[str]:
     folders.append("service")
     found: dict[str, str] = {}
     for folder in dict.fromkeys(folders):
-        for path in _PATHS:
+        for path in PATHS:
             try:
                 inside = os.listdir(os.path.join(path, folder + ".d"))
             except OSError:
@@ -265,18 +270,3 @@ def _of_the_manager(key: str) -> Iterator[str]:
         if name == key and value
     ]
     yield from values[-1:]
-
-
-def _near(name: str) -> list[str]:
-    """Units that are there and have a name like that."""
-    from difflib import get_close_matches
-
-    there = {
-        os.path.basename(path)
-        for folder in _PATHS
-        for path in glob.glob(folder + "/*.service")
-        if not os.path.basename(path).startswith("systemd-")
-    }
-    stem = name[: -len(".service")].lower()
-    close = get_close_matches(name, sorted(there), 3, 0.75)
-    return list(dict.fromkeys([*close, *sorted(each for each in there if stem in each.lower())]))[:5]

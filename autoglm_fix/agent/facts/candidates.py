@@ -14,10 +14,10 @@ from ..model.choice import weight_format
 from ..naming import called, hub_id
 from ..reach import Who
 from ..unknown import CannotTell
-from ..view import Place
+from ..view import Place, View
 from .model_files import BadRange, Config, ModelFiles
 
-_USUAL = ("/models", "/data/models", "/data", "/mnt", "/srv/models", "/opt/models", "~/.cache", "~/models")
+USUAL = ("/models", "/data/models", "/data", "/mnt", "/srv/models", "/opt/models", "~/.cache", "~/models")
 _DEEPEST = 7
 _MOST_ENTRIES = 200_000
 _MOST_MODELS = 200
@@ -29,8 +29,9 @@ _OPTIONS = re.compile(r"--(?:model|model-path|model_path|served-model-name|serve
 
 @dataclass(frozen=True)
 class Candidate:
-    """One model on the host: a folder with a config.json and weights, or a GGUF file.
+    """One model that the service can see: a folder with a config.json and weights, or a GGUF file.
 
+    ``path`` is as the service sees it: in a container only what is mounted, or lies in its image, is of use.
     ``name`` is what its place calls it; ``hub`` its id where it lies in a hub's cache, with its
     ``revision``. ``size`` is that of its weight files in bytes. ``identity`` is a digest of its content
     (tensors and sizes of its weight files, samples of them where others have the same, tokenizer,
@@ -72,12 +73,15 @@ class Candidates:
         """Walk the folders (None: where models usually lie) and look at each model's headers."""
         model = ctx.fact(ModelFiles)
         home = Who(ctx.service.user).home
-        wanted = _USUAL if search is None else search
+        wanted = USUAL if search is None else search
         roots = [os.path.normpath(home + each[1:] if each.startswith("~") else each) for each in wanted]
-        walk = _Walk(gguf=(ctx.service.model or "").endswith(".gguf"))
-        unbarred = Context(replace(ctx.service, user=None), ctx.view, ctx.emit)
+        if ctx.view.container is not None:
+            named = [name for root in roots for name in ctx.view.names(root)]
+            roots = list(dict.fromkeys([*roots, *named, *ctx.view.container.mounts]))
+        walk = _Walk(ctx.view, gguf=(ctx.service.model or "").endswith(".gguf"))
+        unbarred = ctx.as_agent()
         looked: list[tuple[Candidate, ModelFiles]] = []
-        for path in walk.models([root for root in roots if os.path.isdir(root)]):
+        for path in walk.models([root for root in roots if walk.is_folder(root)]):
             ctx.progress("models found", len(looked), _MOST_MODELS, "models")
             try:
                 files = ModelFiles.examine(ctx, Place(path, path))
@@ -95,20 +99,28 @@ class Candidates:
             found,
             _names(places),
             _names(_said(ctx)),
-            [each.path for each in found],
+            [path for path in (ctx.view.place(each.path).host for each in found) if path],
         )
 
 
 class _Walk:
     """Goes through folders breadth first, each once, never into the kernel's own filesystems."""
 
-    def __init__(self, gguf: bool) -> None:
+    def __init__(self, view: View, gguf: bool) -> None:
         self.complete = True
+        self._view = view
         self._gguf = gguf
         self._entries = 0
         self._seen: set[tuple[int, int]] = set()
-        kernel = {os.stat(path).st_dev for path in ("/proc", "/sys", "/dev") if os.path.isdir(path)}
+        kernel = {os.stat(view.through(path)).st_dev for path in ("/proc", "/sys", "/dev") if self.is_folder(path)}
         self._kernel = kernel - {os.stat("/").st_dev}
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is such a folder, as far as anybody can look."""
+        try:
+            return os.path.isdir(self._view.through(path))
+        except CannotTell:
+            return False
 
     def models(self, roots: list[str]) -> Iterator[str]:
         """The paths of models, those nearer to the roots first."""
@@ -135,11 +147,12 @@ class _Walk:
         """The names of files and of folders worth entering; none where the folder was seen or cannot be."""
         names, below = [], []
         try:
-            seen = os.stat(folder)
+            path = self._view.through(folder)
+            seen = os.stat(path)
             if (seen.st_dev, seen.st_ino) in self._seen or seen.st_dev in self._kernel:
                 return [], []
             self._seen.add((seen.st_dev, seen.st_ino))
-            with os.scandir(folder) as entries:
+            with os.scandir(path) as entries:
                 for entry in entries:
                     self._entries += 1
                     if self._entries >= _MOST_ENTRIES:
@@ -149,7 +162,7 @@ class _Walk:
                         names.append(entry.name)
                     elif not hidden and entry.name not in _PASSED_OVER:
                         below.append(entry.name)
-        except OSError:
+        except (OSError, CannotTell):
             return [], []
         return sorted(names), sorted(below)
 
@@ -205,8 +218,8 @@ def _identity(files: ModelFiles) -> str:
             digest.update(repr((name, each.size, each.content and each.content.names)).encode("utf-8", "replace"))
     for name in _TOKENIZERS:
         each = files.file(name)
-        if each is not None and each.size and each.host:
-            digest.update(name.encode() + _digest(each.host))
+        if each is not None and each.size:
+            digest.update(name.encode() + _digest(each.opened_by))
     return digest.hexdigest()
 
 
@@ -234,8 +247,8 @@ def _told_apart(ctx: Context, looked: list[tuple[Candidate, ModelFiles]]) -> Ite
         digest = hashlib.sha256(candidate.identity.encode())
         for name in sorted(files.used):
             each = files.file(name)
-            if each is not None and each.host and each.size:
-                digest.update(_samples(each.host, each.size))
+            if each is not None and each.size:
+                digest.update(_samples(each.opened_by, each.size))
                 ctx.progress(f"comparing {candidate.path}", 0, 1, "models")
         yield replace(candidate, identity=digest.hexdigest())
 

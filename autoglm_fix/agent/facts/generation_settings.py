@@ -45,7 +45,7 @@ class GenerationSettings:
     @property
     def reads(self) -> list[str]:
         """The host paths that this rests on."""
-        return [self.generation.host, self.config.host]
+        return [file.host for file in (self.generation, self.config) if file.host]
 
 
 def launched_with(command: list[str], *names: str) -> str | None:

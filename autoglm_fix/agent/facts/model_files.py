@@ -9,7 +9,7 @@ from typing import Iterable
 
 from ..context import Context
 from ..formats import BadRange, Content, Tensor, TensorGroup
-from ..model.choice import Choice, choose, is_index, weight_format, whole_set
+from ..model.choice import Choice, choose, is_index, weight_format
 from ..model.config import Config, parse_config
 from ..model.files import Folder, ModelFile, is_text
 from ..model.folder import Located, locate
@@ -111,12 +111,11 @@ class ModelFiles:
 
 
 def _look(ctx: Context, reach: Reach, located: Located, deep: bool) -> ModelFiles:
-    place = ctx.view.place(os.path.normpath(located.inside))
     reached = reach.follow(located.inside)
     found = ModelFiles(
         model=ctx.service.model or located.inside,
         source=located.source,
-        folder=place,
+        folder=_place(ctx, reach, os.path.normpath(located.inside), reached),
         state="ok",
         cached=located.cached,
         revision=located.revision,
@@ -125,18 +124,30 @@ def _look(ctx: Context, reach: Reach, located: Located, deep: bool) -> ModelFile
         elsewhere=[option for option in _ELSEWHERE if _is_given(option, ctx.service.command)],
     )
     if reached.dangling is not None:
-        return replace(found, state="dangling", link=reached.dangling, detail=reached.host)
+        return replace(found, state="dangling", link=reached.dangling, detail=reached.host or reached.seen_at)
     barrier = reached.barrier or reach.closed(reached)
     if barrier:
         return replace(found, state="unreadable", detail=barrier)
     if reached.seen is None:
-        return replace(found, state="missing", leftovers=leftovers(reached.host, located.repo))
+        return replace(found, state="missing", leftovers=leftovers(reached.seen_at, _repo(reach, located)))
     if stat.S_ISDIR(reached.seen.st_mode):
         return _Looking(ctx, reach, located, reached, deep).folder(found)
     if stat.S_ISREG(reached.seen.st_mode) and weight_format(os.path.basename(located.inside)):
         return _Looking(ctx, reach, located, reached, deep).single(replace(found, state="file"))
     what = "a file" if stat.S_ISREG(reached.seen.st_mode) else "neither a folder nor a file"
     return replace(found, state="not-a-folder", detail=what)
+
+
+def _place(ctx: Context, reach: Reach, inside: str, reached: Reached) -> Place:
+    if ctx.view.container is None:
+        return ctx.view.place(inside)
+    from ..inside import place_of
+
+    return place_of(reach, inside, reached)
+
+
+def _repo(reach: Reach, located: Located) -> str:
+    return reach.follow(located.repo).seen_at if located.repo else ""
 
 
 def _is_given(option: str, command: list[str]) -> bool:
@@ -153,7 +164,7 @@ class _Looking:
         inside = located.inside
         if reached.seen is None or not stat.S_ISDIR(reached.seen.st_mode):
             inside = os.path.dirname(inside)
-        self.path = reach.follow(inside).host
+        self.path = reach.follow(inside).seen_at
         self.at = Folder(reach, inside, self.path)
 
     def folder(self, found: ModelFiles) -> ModelFiles:
@@ -180,10 +191,12 @@ class _Looking:
             entries=len(entries),
             config=self._config(texts.get("config.json")),
             template=self._template(names, texts, found),
-            leftovers=leftovers(self.path, self.located.repo),
+            leftovers=leftovers(self.path, _repo(self.at.reach, self.located)),
         )
 
     def single(self, found: ModelFiles) -> ModelFiles:
+        from ..model.shards import whole_set
+
         name = os.path.basename(self.located.inside)
         used = whole_set([name])
         files, _ = self._weights(used, None, {})
@@ -221,26 +234,11 @@ class _Looking:
                 disagreement(each.name, promised[each.name], (t.name for t in tensors[each.name])) for each in whole
             ]
             index = replace(index, disagreements=[each for each in differ if each is not None])
-        return (self._read_all(files, tensors) if self.deep else files), index
+        if self.deep:
+            from ..model.deep import read_all
 
-    def _read_all(self, files: list[ModelFile], tensors: dict[str, list[Tensor]]) -> list[ModelFile]:
-        from ..formats.scan import Job, read_all
-
-        whole = [each for each in files if each.content is not None and each.content.state == "whole"]
-        jobs = [Job(each.host, each.size or 0, tensors[each.name], each.recorded) for each in whole]
-        what = f"reading {self.located.inside}"
-        outcomes = read_all(jobs, lambda done, total: self.ctx.progress(what, done, total))
-        judged = dict(zip((each.name for each in whole), outcomes))
-        read: list[ModelFile] = []
-        for each in files:
-            outcome = judged.get(each.name)
-            if outcome is not None and each.content is not None:
-                content = replace(each.content, bad=outcome.bad)
-                if outcome.error:
-                    content = replace(content, state="broken", problem=f"reading it fails: {outcome.error}")
-                each = replace(each, sha256=outcome.sha256, content=content)
-            read.append(each)
-        return read
+            files = read_all(self.ctx, f"reading {self.located.inside}", files, tensors)
+        return files, index
 
     def _config(self, text: tuple[ModelFile, bytes] | None) -> Config:
         if text is None or text[0].size is None:

@@ -95,7 +95,7 @@ def _has_already(model: ModelFiles, offer: Offer) -> bool:
     if ours is None or weight_format(offer.name) or ours.size != offer.size or (ours.size or 0) > _SMALL:
         return False
     try:
-        with open(ours.host, "rb") as source:
+        with open(ours.opened_by, "rb") as source:
             raw = source.read()
         if os.path.isabs(offer.locator):
             with open(offer.locator, "rb") as source:

@@ -20,6 +20,8 @@ LONGEST = 1 << 22
 class TextFile:
     """One text file. ``host`` is the path that an edit replaces: where it is a link, the link itself.
 
+    It is None where no path of the host leads there (a container's image).
+
     ``state``: ``ok``, ``missing``, ``empty`` (or blanks), ``pointer`` (of Git LFS), ``page`` (a web page was
     saved), ``not-text`` (no UTF-8), ``too-large`` or ``not-a-file``; ``detail`` says more. ``text`` is
     the content of what is text, a byte order mark included; ``sha256`` that of the bytes.
@@ -27,7 +29,7 @@ class TextFile:
 
     name: str
     inside: str
-    host: str
+    host: str | None
     state: str
     text: str = ""
     sha256: str | None = None
@@ -60,7 +62,7 @@ class TextFiles:
     def names(self, folder: str, end: str) -> list[str]:
         """The files of a folder below, by the end of their names."""
         try:
-            found = os.listdir(self._reach.follow(os.path.join(self.inside, folder)).host)
+            found = os.listdir(self._reach.follow(os.path.join(self.inside, folder)).seen_at)
         except OSError:
             return []
         return sorted(os.path.join(folder, name) for name in found if name.endswith(end) and name.isprintable())
@@ -78,7 +80,7 @@ class TextFiles:
     def read_bytes(self, name: str, longest: int) -> tuple[TextFile, bytes]:
         """The file with its bytes in place of its text."""
         inside = os.path.join(self.inside, name)
-        host = os.path.join(self.host, name)
+        host = None if self.host is None else os.path.join(self.host, name)
         if not self.is_folder:
             return TextFile(name, inside, host, "missing"), b""
         reached = self._reach.follow(inside)
@@ -89,10 +91,10 @@ class TextFiles:
         if reached.seen.st_size > longest:
             return TextFile(name, inside, host, "too-large", detail=f"{reached.seen.st_size} bytes"), b""
         try:
-            with open(reached.host, "rb") as source:
+            with open(reached.seen_at, "rb") as source:
                 raw = source.read(longest)
         except OSError as err:
-            raise CannotTell(f"cannot read {reached.host}: {err.strerror}") from err
+            raise CannotTell(f"cannot read {reached.seen_at}: {err.strerror}") from err
         instead = stand_in(raw[:1024], len(raw), "text")
         state = "ok" if raw.strip() else "empty"
         if instead is not None:

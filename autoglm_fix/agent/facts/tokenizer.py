@@ -35,7 +35,7 @@ class SettingsFile:
 
     name: str
     inside: str
-    host: str
+    host: str | None
     state: str
     problem: str = ""
     line: int = 0
@@ -55,7 +55,7 @@ class Template:
 
     source: str
     inside: str
-    host: str
+    host: str | None
     used: bool
     error: str = ""
     line: int = 0
@@ -143,7 +143,7 @@ class Tokenizer:
             templates,
             asked_for_chats(ctx.service),
             behaviour,
-            [file.host for file in texts.values()] + [file.host for file, _ in sources.values()],
+            [file.host for file in [*texts.values(), *(file for file, _ in sources.values())] if file.host],
         )
 
     def file(self, name: str) -> SettingsFile | None:
@@ -206,7 +206,7 @@ def _tried(
     longest: int,
 ) -> tuple[list[Template], Behaviour]:
     arguments = {
-        "folder": ctx.view.through(files.inside),
+        "folder": ctx.view.ahead(files.inside),
         "templates": {source: text for source, (_, text) in sources.items()},
         "names": names,
         "longest": longest,

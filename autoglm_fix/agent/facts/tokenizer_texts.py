@@ -27,7 +27,7 @@ class TokenizerTexts:
     @property
     def reads(self) -> list[str]:
         """The host paths that this rests on."""
-        return [file.host for file in self.files]
+        return [file.host for file in self.files if file.host]
 
     def file(self, name: str) -> TextFile | None:
         """The file of that name, None for one that was not asked for."""

@@ -62,7 +62,7 @@ class Vocabulary:
     def collect(cls, ctx: Context) -> Vocabulary:
         """Read the tokenizer's files. CannotTell where the model's folder is not there."""
         files = tokenizer_files(ctx)
-        reads = [f"{files.host}/{name}" for name in (*_READ, *_NAMED_IN)]
+        reads = [f"{files.host}/{name}" for name in (*_READ, *_NAMED_IN) if files.host]
         return replace(_read(files, _named_ids(TextFiles(ctx))), reads=reads)
 
     def token(self, id_or_text: int | str) -> Token | None:

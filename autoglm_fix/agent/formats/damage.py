@@ -1,62 +1,37 @@
-"""What zeros and NaN mean for which tensor; and a first look for them at holes and samples."""
+"""What zeros and NaN mean for which tensor."""
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from typing import Iterator, Tuple
 
 from . import BadRange, Source, Tensor, clean
 from .patterns import SHORTEST_RUN, not_numbers
 
-_MOST_HOLES = 1000
 _MOST_BAD = 50
-_SAMPLE = 1 << 12
 _CHUNK = 1 << 18
-_REACH = 1 << 22  # how far a sampled run of zeros is followed to each side
 
 Run = Tuple[int, int]
 
 
-def glance(source: Source, tensors: list[Tensor], samples: int) -> list[BadRange]:
-    """What holes in the file and a few sampled blocks show; reads some kilobytes.
+def judged(
+    source: Source, tensors: list[Tensor], holes: list[Run], blocks: list[tuple[Tensor, int, bytearray]], reach: int
+) -> list[BadRange]:
+    """What holes, and blocks that could be bad (their tensor, where they begin, their bytes), say of the file.
 
-    A hole is what was never written: a download that reserved its space first and broke off, or
-    blocks that a crash lost. They cost no reading, where the filesystem knows them.
+    A block of zeros is followed to both sides, by ``reach`` bytes at most.
     """
-    runs = list(_holes(source))
-    largest = sorted(tensors, key=lambda each: each.begin - each.end)[:samples]
-    nans: dict[int, Run] = {}
-    for tensor in largest:
-        at = tensor.begin + (tensor.end - tensor.begin) // 2
-        at -= (at - tensor.begin) % _SAMPLE
+    runs, nans = list(holes), {}
+    for tensor, at, block in blocks:
         if any(begin <= at < end for begin, end in runs):
             continue
-        block = bytearray(source.read(at, min(_SAMPLE, tensor.end - at)))
         if block.count(0) == len(block):
-            runs.append(_extended(source, (at, at + len(block)), (tensor.begin, tensor.end), _REACH))
-        else:
-            count, first = not_numbers(block, len(block), tensor.dtype, at - tensor.begin)
-            if count:
-                nans[tensors.index(tensor)] = count, at + first
+            runs.append(_extended(source, (at, at + len(block)), (tensor.begin, tensor.end), reach))
+            continue
+        count, first = not_numbers(block, len(block), tensor.dtype, at - tensor.begin)
+        if count:
+            nans[tensors.index(tensor)] = count, at + first
     return damage(source, tensors, runs, nans)
-
-
-def _holes(source: Source) -> Iterator[Run]:
-    at = 0
-    for _ in range(_MOST_HOLES):
-        try:
-            begin = os.lseek(source.fd, at, os.SEEK_HOLE)
-            if begin >= source.size:
-                return
-            try:
-                at = os.lseek(source.fd, begin, os.SEEK_DATA)
-            except OSError:  # no data up to the end
-                at = source.size
-        except OSError:
-            return
-        if at - begin >= SHORTEST_RUN:
-            yield begin, at
 
 
 def damage(source: Source, tensors: list[Tensor], runs: list[Run], nans: dict[int, Run]) -> list[BadRange]:

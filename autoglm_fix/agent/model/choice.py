@@ -8,7 +8,6 @@ from typing import Iterable, Mapping
 
 from .index import Index
 
-_NUMBERED = re.compile(r"(.+)-([0-9]{5})-of-([0-9]{5})(\.[a-z]+)$")
 _SUFFIXES = {
     "safetensors": (".safetensors",),
     "torch": (".bin", ".pth", ".pt"),
@@ -23,7 +22,6 @@ _PREFERRED = {
 _SINGLE = {"safetensors": "model.safetensors", "torch": "pytorch_model.bin", "gguf": ""}
 _INDEX_ENDS = {"safetensors": ".safetensors.index.json", "torch": ".bin.index.json", "gguf": "/"}
 _NO_WEIGHTS = re.compile(r"(training_args|optimizer|scheduler|rng_state|random_states|scaler|mmproj|tokenizer|spiece)")
-_MOST_SHARDS = 1000
 
 
 @dataclass(frozen=True)
@@ -72,30 +70,10 @@ def _used(form: str, files: list[str], indexes: Mapping[str, Index]) -> tuple[li
     for preferred in _PREFERRED[form]:
         ours = [name for name in sorted(indexes) if name.startswith(preferred) and name.endswith(_INDEX_ENDS[form])]
         some = [name for name in files if name.startswith(preferred)]
-        for name in ours:
-            return list(indexes[name].shards) or whole_set(some), name
-        if some:
-            return whole_set(some), None
+        if ours and indexes[ours[0]].shards:
+            return list(indexes[ours[0]].shards), ours[0]
+        if ours or some:
+            from .shards import whole_set
+
+            return whole_set(some), ours[0] if ours else None
     return files, None
-
-
-def whole_set(names: Iterable[str]) -> list[str]:
-    """The files with those that their numbering (``-00001-of-00003``) promises besides.
-
-    Where one numbering is complete, shards of another one are remains and left out.
-    """
-    there = set(names)
-    sets: dict[tuple[str, str, str], set[str]] = {}
-    for name in there:
-        match = _NUMBERED.match(name)
-        if match and int(match[3]) <= _MOST_SHARDS:
-            all_of_it = {f"{match[1]}-{at:05d}-of-{match[3]}{match[4]}" for at in range(1, int(match[3]) + 1)}
-            sets[match[1], match[3], match[4]] = all_of_it
-    complete = [each for each in sets.values() if each <= there]
-    remains = set() if not complete else set().union(*sets.values()) - set().union(*complete)
-    return sorted((there - remains).union(*(complete or sets.values())))
-
-
-def is_numbered(name: str) -> bool:
-    """Whether the name is that of one shard among several."""
-    return _NUMBERED.match(name) is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Callable, TypeVar
 
 from ..formats import Content, Source, Tensor, Verdict, clean, safetensors, stand_in
-from ..formats.damage import glance
+from ..formats.glance import glance
 from ..reach import Reach
 from ..unknown import CannotTell
 from .choice import weight_format
@@ -49,7 +49,8 @@ class ModelFile:
     """One file below the model's folder, or one that should be there.
 
     ``name`` is relative to the folder; ``host`` is the path of its real bytes on the host: behind any
-    link (the blob of a hub's cache), and where nothing is there the path that would have to exist.
+    link (the blob of a hub's cache), and where nothing is there the path that would have to exist. It is
+    None in a container's image; ``seen_at`` is then where its bytes can be read now.
     ``size`` is None where nothing is there; ``link`` is the text of a symbolic link, so a file with a
     link and no size is a dangling one. ``barrier`` is the path that keeps the service's user from
     reading it (the file or a folder above), empty where nothing does. ``recorded`` is the sha256 with
@@ -58,13 +59,19 @@ class ModelFile:
     """
 
     name: str
-    host: str
+    host: str | None
     size: int | None
     link: str | None = None
     barrier: str = ""
     recorded: str | None = None
     sha256: str | None = None
     content: Content | None = None
+    seen_at: str = ""
+
+    @property
+    def opened_by(self) -> str:
+        """The path by which the agent opens it."""
+        return self.host or self.seen_at
 
 
 def is_text(name: str) -> bool:
@@ -73,12 +80,12 @@ def is_text(name: str) -> bool:
 
 
 class Folder:
-    """A model's folder, whose files are looked at one by one."""
+    """A model's folder, whose files are looked at one by one. ``path`` is where the agent can open it."""
 
-    def __init__(self, reach: Reach, inside: str, host: str) -> None:
+    def __init__(self, reach: Reach, inside: str, path: str) -> None:
         self.reach = reach
         self.inside = inside
-        self.host = host
+        self.path = path
         self._modes: dict[str, int] = {}
 
     def find(self, name: str) -> ModelFile:
@@ -88,8 +95,9 @@ class Folder:
         if reached.seen is not None:
             size = reached.seen.st_size
             self._modes[name] = reached.seen.st_mode
-        digest = recorded_digest(self.host, name, reached.host)
-        return ModelFile(name, reached.host, size, reached.link, reached.barrier, digest)
+        digest = recorded_digest(self.path, name, reached.seen_at)
+        at = "" if reached.host else reached.seen_at
+        return ModelFile(name, reached.host, size, reached.link, reached.barrier, digest, seen_at=at)
 
     def text(self, file: ModelFile) -> tuple[ModelFile, bytes]:
         """The file with its bytes' verdict, and the bytes (none where they cannot be read)."""
@@ -128,12 +136,12 @@ class Folder:
             what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
             return replace(file, content=Content(form, "broken", f"it is {what}")), None
         try:
-            with open(file.host, "rb", buffering=0) as opened:
+            with open(file.opened_by, "rb", buffering=0) as opened:
                 content, found = judge(Source(opened.fileno(), os.fstat(opened.fileno()).st_size))
         except PermissionError as err:
             if file.barrier:
                 return file, None
-            raise CannotTell(f"permission denied reading {clean(file.host)}") from err
+            raise CannotTell(f"permission denied reading {clean(file.opened_by)}") from err
         except OSError as err:
             return replace(file, content=Content(form, "broken", f"reading it fails: {err.strerror}")), None
         return replace(file, content=content), found

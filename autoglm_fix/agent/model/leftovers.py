@@ -35,10 +35,10 @@ def leftovers(folder: str, repo: str) -> dict[str, int]:
     return found
 
 
-def recorded_digest(folder: str, name: str, host: str) -> str | None:
+def recorded_digest(folder: str, name: str, path: str) -> str | None:
     """The sha256 with which the file was downloaded, offline: its blob's name, or the client's own note."""
-    blob = os.path.basename(host)
-    if os.path.basename(os.path.dirname(host)) == "blobs" and _DIGEST.match(blob):
+    blob = os.path.basename(path)
+    if os.path.basename(os.path.dirname(path)) == "blobs" and _DIGEST.match(blob):
         return blob
     try:
         with open(os.path.join(folder, _LOCAL, name + ".metadata"), encoding="utf-8", errors="replace") as note:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import replace
 
 from ..context import Context
 from ..facts.model_files import ModelFile, ModelFiles
 from ..model.choice import weight_format
-from ..view import Place
+from ..view import Place, View
 from .offer import Listing, NothingOffered, Offer, Wanted, checksums
 
 _SUMS = 1 << 20
@@ -18,8 +17,8 @@ _SUMS = 1 << 20
 def list_folder(ctx: Context, folder: str, wanted: Wanted, deep: bool) -> Listing:
     """The files of the model below ``folder``, their headers read (with ``deep`` every byte)."""
     found = _model_folder(os.path.normpath(folder), wanted)
-    # It is the agent that reads here, not the service's user.
-    ctx = Context(replace(ctx.service, user=None), ctx.view, ctx.emit)
+    # It is the agent that reads here, not the service's user, and a folder of the host, whatever the service sees.
+    ctx = ctx.as_agent(View() if ctx.view.container else None)
     model = ModelFiles.examine(ctx, Place(found, found), deep=deep)
     known = _checksums(found)
     offers = [_offer(found, each, known) for each in model.files if each.size is not None]

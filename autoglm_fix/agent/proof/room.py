@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..usage import memory_available
+from ..free_memory import memory_available
 from . import device
 
 

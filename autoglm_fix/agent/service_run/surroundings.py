@@ -9,7 +9,6 @@ import shutil
 from dataclasses import dataclass
 
 from ..context import Context
-from ..no_answer import NoAnswer
 from ..service import ServiceSpec
 from ..unknown import CannotTell
 
@@ -53,27 +52,17 @@ class Identity:
 
 
 def interpreter(ctx: Context) -> str:
-    """The host's path of the service's Python. NoAnswer where there is none that can be run."""
-    python = ctx.service.python
-    if not python:
-        raise NoAnswer("not-started", f"the service {ctx.service.name} names no python", [])
+    """The host's path of the service's Python. NoAnswer where there is none that can be run, CannotTell in a container."""
+    python, path = ctx.service.python or "", None
     if "/" not in python:
-        found = shutil.which(python, path=environment(ctx.service, "/", "").get("PATH", _PATH))
-        if found is None:
-            raise NoAnswer("not-started", f"there is no {python} on the service's PATH", [])
-        return found
-    inside = os.path.join(ctx.service.working_dir or os.getcwd(), os.path.expanduser(python))
-    path = ctx.view.place(inside).host
-    if path is None:
-        raise NoAnswer("not-started", f"{inside} lies in an image layer: no path of the host leads there", [])
-    if os.path.isdir(path):
-        raise NoAnswer("not-started", f"{path} is a folder, not a Python", [])
-    if not os.path.exists(path):
-        what = "is a link to nothing" if os.path.islink(path) else "is not there"
-        raise NoAnswer("not-started", f"the service's Python {path} {what}", [])
-    if not os.access(path, os.X_OK):
-        raise NoAnswer("not-started", f"the service's Python {path} cannot be executed", [])
-    return path
+        path = shutil.which(python, path=environment(ctx.service, "/", "").get("PATH", _PATH))
+    elif ctx.view.container is None:
+        path = ctx.view.place(os.path.join(ctx.service.working_dir or os.getcwd(), os.path.expanduser(python))).host
+    if path and ctx.view.container is None and os.path.isfile(path) and os.access(path, os.X_OK):
+        return path
+    from .no_python import why
+
+    raise why(ctx, python, path)
 
 
 def identity(service: ServiceSpec, python: str) -> Identity:
@@ -121,8 +110,11 @@ def environment(service: ServiceSpec, home: str, user: str) -> dict[str, str]:
     """The variables that the service starts with, on a clean base. CannotTell for an unreadable file."""
     made = {"HOME": home, "USER": user, "LOGNAME": user, "LANG": "C.UTF-8", "PATH": _PATH}
     files: dict[str, str] = {}
-    for path in service.env_files:
-        files.update(_env_file(path))
+    if service.env_files:
+        from .env_file import read_env_file
+
+        for path in service.env_files:
+            files.update(read_env_file(path))
     # A later source wins: systemd puts files last, the container engines put them first.
     for source in [service.environment, files] if service.manager == "systemd" else [files, service.environment]:
         made.update(source)
@@ -143,29 +135,6 @@ def for_a_probe(made: dict[str, str], scratch: str) -> dict[str, str]:
     for name in _CACHES:
         probe[name] = os.path.join(scratch, name.lower())
     return probe
-
-
-def _env_file(path: str) -> dict[str, str]:
-    optional = path.startswith("-")  # as systemd writes it
-    try:
-        with open(path.lstrip("-"), encoding="utf-8", errors="replace") as source:
-            lines = source.read(1 << 20).splitlines()
-    except FileNotFoundError as err:
-        if optional:
-            return {}
-        raise CannotTell(f"the service's environment file {path} is not there") from err
-    except OSError as err:
-        raise CannotTell(f"cannot read the service's environment file {path}: {err.strerror}") from err
-    found: dict[str, str] = {}
-    for line in lines:
-        name, equals, value = line.strip().partition("=")
-        name = name[7:].strip() if name.startswith("export ") else name.strip()
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        if equals and name.isidentifier():
-            found[name] = value
-    return found
 
 
 def make_scratch(folder: str, who: Identity | None = None) -> None:

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from autoglm_fix.agent.changes.container_body import body_of, differences, relaunched
-from autoglm_fix.agent.changes.recreate import Recreate
+from autoglm_fix.agent.changes.recreate import Recreate, launch_lines
 from autoglm_fix.agent.changes.restart import Restart
 from autoglm_fix.agent.changes.write_file import WriteFile
+from autoglm_fix.agent.facts.model_files import ModelFiles
+from autoglm_fix.report.secrets import Secrets
 from tests.agent.beside_engines import IMAGE, Beside
+from tests.pythons import python_3_8
 
 OLD, NEW = ("sleep", "1000"), ["sleep", "2000"]
 AT_ONCE = ["--stop-signal", "SIGKILL"]
@@ -21,6 +24,10 @@ AT_ONCE = ["--stop-signal", "SIGKILL"]
 
 def made(entries: list[dict[str, Any]]) -> None:
     assert [each["made"] for each in entries] == [True] * len(entries), entries
+
+
+def anew(planned_on: str = "", argv: list[str] | None = None) -> Recreate:
+    return Recreate("model", planned_on, argv=argv or NEW, settle=0.2)
 
 
 def sha256_of(text: str) -> str:
@@ -44,11 +51,18 @@ def test_the_new_command_runs_and_all_else_is_as_it_was(beside: Beside, tmp_path
     first = beside.run("model", *OLD, options=[*limits, *more, *volumes, "-e", "A=1", "-e", "KEY=x", *AT_ONCE])
     old = beside.inspect("model")
     variables_now = {"A": "a=b 'c'", "VLLM_ATTENTION_BACKEND": "X", "KEY": None}
-    change = Recreate("model", first, argv=NEW, environment=variables_now)
+    change = Recreate("model", first, argv=NEW, environment=variables_now, settle=0.2)
     (seen,) = beside.preview(change)
     assert seen["problem"] is None
     changed = {line for line in seen["diff"].splitlines() if line[0] in "+-" and line[1] not in "+-"}
-    assert changed == {"-1000", "+2000", "-A=1", "+A=a=b 'c'", "-KEY=x", "+VLLM_ATTENTION_BACKEND=X"}
+    assert changed == {
+        "-  sleep 1000",
+        "+  sleep 2000",
+        "-  A=1",
+        "+  A=a=b 'c'",
+        "-  KEY=x",
+        "+  VLLM_ATTENTION_BACKEND=X",
+    }
     made(beside.apply(change))
     new = beside.inspect("model")
     assert new["Id"] != first and new["State"]["Running"] and command(new) == NEW
@@ -66,7 +80,7 @@ def test_the_image_is_the_same_where_its_name_means_another_by_now(beside: Besid
     first = beside.run("model", *OLD, options=AT_ONCE, image="lab/moving:1")
     before = beside.inspect("model")
     beside.engine.image("lab/moving:1", MODEL="new")
-    made(beside.apply(Recreate("model", first, argv=NEW)))
+    made(beside.apply(anew(first)))
     after = beside.inspect("model")
     assert (after["Image"], variables(after)["MODEL"]) == (before["Image"], "old")
 
@@ -74,7 +88,7 @@ def test_the_image_is_the_same_where_its_name_means_another_by_now(beside: Besid
 @pytest.mark.slow
 def test_undo_brings_the_old_container_back(beside: Beside) -> None:
     first = beside.run("model", *OLD, options=AT_ONCE)
-    made(beside.apply(Recreate("model", first, argv=NEW)))
+    made(beside.apply(anew(first)))
     assert beside.names() == {"model", f"model.autoglm-fix-{first[:12]}"}
     assert not beside.inspect(first)["State"]["Running"]
     assert [each["state"] for each in beside.undo()] == ["restored"]
@@ -84,9 +98,21 @@ def test_undo_brings_the_old_container_back(beside: Beside) -> None:
 
 
 @pytest.mark.slow
+def test_the_oldest_python_can_do_it_too(beside: Beside) -> None:
+    beside.python = python_3_8()
+    first = beside.run("model", "sh", "-c", "exit 1", options=["--user", "vllm", *AT_ONCE])
+    beside.engine.ended("model")
+    spec = {"manager": "docker", "container": "model", "model": "/models/baked"}
+    assert beside.service(**spec).state == "failed"
+    assert beside.fact(ModelFiles, **spec).config.model_type == "glm4v"
+    made(beside.apply(anew(first)))
+    assert [each["state"] for each in beside.undo()] == ["restored"]
+
+
+@pytest.mark.slow
 def test_two_steps_of_a_run_are_undone_to_what_the_first_one_found(beside: Beside) -> None:
     first = beside.run("model", *OLD, options=AT_ONCE)
-    made(beside.apply(Recreate("model", first, argv=NEW), Recreate("model", argv=["sleep", "3000"])))
+    made(beside.apply(anew(first), anew(argv=["sleep", "3000"])))
     assert command(beside.inspect("model")) == ["sleep", "3000"]
     assert {each["state"] for each in beside.undo()} == {"restored"}
     assert beside.inspect("model")["Id"] == first and beside.names() == {"model"}
@@ -96,7 +122,7 @@ def test_two_steps_of_a_run_are_undone_to_what_the_first_one_found(beside: Besid
 def test_a_restart_before_it_does_not_keep_the_old_one_from_coming_back(beside: Beside) -> None:
     first = beside.run("model", *OLD, options=AT_ONCE)
     restart = Restart({"name": "model", "manager": "docker", "container": "model"}, "model", settle=0.2)
-    made(beside.apply(restart, Recreate("model", first, argv=NEW), restart))
+    made(beside.apply(restart, anew(first), restart))
     assert {each["state"] for each in beside.undo()} == {"restored"}
     back = beside.inspect("model")
     assert (back["Id"], back["State"]["Running"]) == (first, True)
@@ -105,8 +131,8 @@ def test_a_restart_before_it_does_not_keep_the_old_one_from_coming_back(beside: 
 @pytest.mark.slow
 def test_a_later_run_has_to_be_undone_first(beside: Beside) -> None:
     first = beside.run("model", *OLD, options=AT_ONCE)
-    made(beside.apply(Recreate("model", first, argv=NEW), run="one"))
-    made(beside.apply(Recreate("model", argv=["sleep", "3000"]), run="two"))
+    made(beside.apply(anew(first), run="one"))
+    made(beside.apply(anew(argv=["sleep", "3000"]), run="two"))
     assert [each["state"] for each in beside.undo("one")] == ["refused"]
     assert [each["state"] for each in beside.undo("two")] == ["restored"]
     assert command(beside.inspect("model")) == NEW
@@ -117,7 +143,7 @@ def test_a_later_run_has_to_be_undone_first(beside: Beside) -> None:
 @pytest.mark.slow
 def test_a_command_that_ends_at_once_leaves_the_old_container_running(beside: Beside) -> None:
     first = beside.run("model", *OLD, options=AT_ONCE)
-    (failed,) = beside.apply(Recreate("model", first, argv=["sh", "-c", "echo no such option; exit 2"]))
+    (failed,) = beside.apply(anew(first, ["sh", "-c", "echo no such option; exit 2"]))
     assert not failed["made"] and "no such option" in failed["problem"]
     back = beside.inspect("model")
     assert (back["Id"], back["State"]["Running"]) == (first, True)
@@ -128,7 +154,7 @@ def test_a_command_that_ends_at_once_leaves_the_old_container_running(beside: Be
 @pytest.mark.parametrize("cut", ["made", "stopped", "moved", "renamed"])
 def test_what_was_cut_off_is_put_back(beside: Beside, cut: str) -> None:
     first = beside.run("model", *OLD, options=AT_ONCE)
-    made(beside.apply(Recreate("model", first, argv=NEW)))
+    made(beside.apply(anew(first)))
     docker = beside.engine.docker
     kept, new = f"model.autoglm-fix-{first[:12]}", beside.inspect("model")["Id"]
     docker("kill", "model")
@@ -149,7 +175,7 @@ def test_what_was_cut_off_is_put_back(beside: Beside, cut: str) -> None:
 def test_a_container_that_had_failed_is_started_anew_and_left_down_by_undo(beside: Beside) -> None:
     first = beside.run("model", "sh", "-c", "exit 1", options=AT_ONCE)
     beside.engine.ended("model")
-    made(beside.apply(Recreate("model", first, argv=NEW)))
+    made(beside.apply(anew(first)))
     assert beside.inspect("model")["State"]["Running"]
     beside.undo()
     back = beside.inspect("model")
@@ -159,7 +185,7 @@ def test_a_container_that_had_failed_is_started_anew_and_left_down_by_undo(besid
 @pytest.mark.slow
 def test_somebody_elses_container_of_that_name_is_left_alone(beside: Beside) -> None:
     first = beside.run("model", *OLD, options=AT_ONCE)
-    made(beside.apply(Recreate("model", first, argv=NEW)))
+    made(beside.apply(anew(first)))
     beside.engine.docker("rm", "-f", "model")
     theirs = beside.run("model", *OLD, options=AT_ONCE)
     (entry,) = beside.undo()
@@ -187,31 +213,31 @@ class TestRefused:
         first = beside.run("model", "sh", "-c", write, options=AT_ONCE)
         while "ready" not in beside.engine.docker("logs", "model"):
             pass
-        problem = self.refusal(beside, Recreate("model", first, argv=NEW))
+        problem = self.refusal(beside, anew(first))
         assert problem == "model holds what is in no volume and would be lost: /root/.cache/huggingface/hub/blob"
 
     def test_with_its_container(self, beside: Beside) -> None:
         first = beside.run("model", *OLD, options=["--rm", *AT_ONCE])
-        assert "(--rm)" in self.refusal(beside, Recreate("model", first, argv=NEW))
+        assert "(--rm)" in self.refusal(beside, anew(first))
 
     def test_with_another_that_uses_its_network(self, beside: Beside) -> None:
         first = beside.run("model", *OLD, options=AT_ONCE)
         beside.engine.docker("create", "--name", "side", "--network", "container:model", IMAGE, *OLD)
-        problem = self.refusal(beside, Recreate("model", first, argv=NEW))
+        problem = self.refusal(beside, anew(first))
         beside.engine.docker("rm", "-f", "side")
         assert problem == "side shares the network of model and would lose it"
 
     def test_where_another_definition_would_undo_it(self, beside: Beside) -> None:
         label = "com.docker.compose.project=shop"
         first = beside.run("model", *OLD, options=["--label", label, *AT_ONCE])
-        assert self.refusal(beside, Recreate("model", first, argv=NEW)) == "model is defined by a compose file"
+        assert self.refusal(beside, anew(first)) == "model is defined by a compose file"
 
     def test_for_a_container_that_was_made_anew_meanwhile(self, beside: Beside) -> None:
         beside.run("model", *OLD, options=AT_ONCE)
         assert "made anew since" in self.refusal(beside, Recreate("model", "0" * 64, argv=NEW))
 
     def test_for_a_container_that_is_not_there(self, beside: Beside) -> None:
-        assert self.refusal(beside, Recreate("model", argv=NEW)) == "no container is named model"
+        assert self.refusal(beside, anew()) == "no container is named model"
 
 
 @pytest.mark.slow
@@ -282,6 +308,22 @@ class TestCompose:
         (project / "compose.yml").write_text("services: [")
         (failed,) = beside.apply(self.restart(project))
         assert not failed["made"] and "compose.yml" in failed["problem"]
+
+
+def test_a_secret_in_a_diff_is_one_that_is_masked() -> None:
+    words = ["vllm", "serve", "/models/x", "--api-key", "geheim1234", "--enforce-eager", "--port", "8000"]
+    lines = launch_lines(words, {"MY_API_KEY": "geheim1234", "A": "1", "GONE": None})
+    assert lines == [
+        "  vllm serve /models/x",
+        "    --api-key geheim1234",
+        "    --enforce-eager",
+        "    --port 8000",
+        "",
+        "  A=1",
+        "  MY_API_KEY=geheim1234",
+    ]
+    for sign in "+- ":
+        assert "geheim" not in Secrets().hide("\n".join(sign + line for line in lines))
 
 
 RECORD: dict[str, Any] = {

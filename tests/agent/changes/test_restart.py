@@ -97,6 +97,18 @@ def test_a_new_definition_is_read_before_the_restart_and_undo_runs_the_old_one_a
     assert then.running.pid != now.running.pid
 
 
+def test_after_an_undo_a_service_that_was_down_would_start_as_it_was_defined(host: Host) -> None:
+    unit(host)
+    drop_in = "/etc/systemd/system/model.service.d/fix.conf"
+    host.write(drop_in, "[Service]\nEnvironment=MODEL=glm\n")
+    apply(host, restart(host))
+    assert state(host) == "running"
+    host.run("rm", drop_in)
+    undo(host)
+    shown = host.run("systemctl", "show", "model", "--value", "-p", "Environment,NeedDaemonReload,ActiveState").stdout
+    assert sorted(shown.split()) == ["inactive", "no"]
+
+
 def test_a_start_that_crashes_is_a_failure_with_the_last_words_of_its_log(host: Host) -> None:
     unit(host, command=f"{PYTHON} -c 'import nothing_of_that_name'")
     (result,) = apply(host, restart(host))

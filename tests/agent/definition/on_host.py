@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from autoglm_fix.agent.facts.service import Service
 from tests.hosts import Host
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
 _COLLECT = """
 import json, sys
@@ -21,6 +22,14 @@ from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.service import ServiceSpec
 ctx = Context(ServiceSpec(**json.load(sys.stdin)))
 print(json.dumps([plain(Service.collect(ctx)), plain(ctx.service)]))
+"""
+_FACT = """
+import importlib, json, sys
+from autoglm_fix.agent.collect import plain
+from autoglm_fix.agent.context import Context
+from autoglm_fix.agent.service import ServiceSpec
+module, name, spec = json.load(sys.stdin)
+print(json.dumps(plain(getattr(importlib.import_module(module), name).collect(Context(ServiceSpec(**spec))))))
 """
 DO = """
 import json, sys
@@ -43,6 +52,11 @@ def completed(host: Host, **spec: Any) -> dict[str, Any]:
     """The inventory's service with what its definition adds."""
     found: dict[str, Any] = _run(host, _COLLECT, spec)[1]
     return found
+
+
+def collected(host: Host, kind: type[T], **spec: Any) -> T:
+    """Any fact as the controller gets it."""
+    return msgspec.convert(_run(host, _FACT, [kind.__module__, kind.__name__, spec]), kind)
 
 
 def do(host: Host, verb: str, **arguments: Any) -> tuple[Any, list[dict[str, Any]]]:

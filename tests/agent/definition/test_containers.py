@@ -53,6 +53,28 @@ def test_what_the_inventory_leaves_open_comes_from_the_container(beside: Beside)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("state", ["running", "ended"])
+def test_a_script_that_it_starts_is_part_of_its_definition(beside: Beside, tmp_path: Path, state: str) -> None:
+    script = tmp_path / "serve.sh"
+    script.write_text("#!/bin/sh\nexec sleep ${1:-0}\n")
+    script.chmod(0o755)
+    last = ["1000"] if state == "running" else []
+    for name, argv, host in (
+        ("mounted", ["/srv/serve.sh", *last], str(script)),
+        ("read", ["sh", "-e", "/srv/serve.sh", *last], str(script)),
+        ("baked", ["sh", "/models/serve.sh", *last], None),
+    ):
+        beside.run(name, *argv, options=["-v", f"{tmp_path}:/srv", *AT_ONCE])
+        if state == "ended":
+            beside.engine.ended(name)
+        found = beside.service(**docker(name))
+        assert found.defined is not None
+        ((kind, file),) = [(each.kind, each.file) for each in found.defined.sources]
+        assert (kind, file.host, file.state) == ("script", host, "ok")
+        assert (file.inside, "exec sleep" in file.text) == (argv[-1 - len(last)], True)
+
+
+@pytest.mark.slow
 def test_an_exited_container_keeps_definition_code_and_age(beside: Beside) -> None:
     beside.run("model", "sh", "-c", "echo started; echo no CUDA >&2; exit 3", options=["--user", "vllm"])
     beside.engine.ended("model")
@@ -148,10 +170,11 @@ def test_an_engine_that_cannot_be_asked_is_no_answer(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(engine_api, "_SOCKETS", ())
     monkeypatch.setattr(engine_api, "_OF_USERS", ())
+    monkeypatch.setenv("PATH", str(tmp_path))  # without podman
     for address, reason in (
         (f"unix://{tmp_path}/none", "cannot be asked: No such file or directory"),
         ("ssh://elsewhere", "is not one of this machine"),
-        ("", "no container engine listens on this host"),
+        ("", "no container engine is on this host"),
     ):
         monkeypatch.setenv("DOCKER_HOST", address)
         ctx = Context(ServiceSpec(manager="docker", container="model"))

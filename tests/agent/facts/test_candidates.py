@@ -17,6 +17,7 @@ from autoglm_fix.agent.facts import candidates as room
 from autoglm_fix.agent.facts.candidates import Candidate, Candidates
 from autoglm_fix.agent.naming import alike, called, hub_id, related
 from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.agent.view import View
 from tests.weight_files import hub_cache, safetensors, write_model
 
 SHARD = "model-00002-of-00002.safetensors"
@@ -165,7 +166,7 @@ def test_loops_of_links_end(tmp_path: Path) -> None:
 def test_the_kernels_filesystems_are_not_entered(tmp_path: Path) -> None:
     for name in ("proc", "sys", "dev"):
         (tmp_path / name).symlink_to(f"/{name}")
-    walk = room._Walk(gguf=False)
+    walk = room._Walk(View(), gguf=False)
     assert list(walk.models([str(tmp_path)])) == []
     assert walk._entries < 10
 

@@ -1,0 +1,27 @@
+"""The services that systemd has, and those whose names are like another."""
+
+from __future__ import annotations
+
+import glob
+import os
+from difflib import get_close_matches
+
+from .unit import PATHS
+
+
+def files() -> dict[str, str]:
+    """The services that have a file, but systemd's own: their names, and the file that counts."""
+    found: dict[str, str] = {}
+    for folder in PATHS:
+        for path in glob.glob(folder + "/*.service"):
+            if not os.path.basename(path).startswith("systemd-"):
+                found.setdefault(os.path.basename(path), path)
+    return found
+
+
+def near(name: str) -> list[str]:
+    """Units that are there and have a name like that."""
+    there = set(files())
+    stem = name[: -len(".service")].lower()
+    close = get_close_matches(name, sorted(there), 3, 0.75)
+    return list(dict.fromkeys([*close, *sorted(each for each in there if stem in each.lower())]))[:5]

@@ -1,0 +1,1 @@
+"""How a host is looked over for what may serve a model: one module a kind of place. Nothing here judges."""

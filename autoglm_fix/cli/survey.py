@@ -1,0 +1,113 @@
+"""One host looked over for services of models, through its agent. Read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from autoglm_fix.agent.facts.candidates import USUAL, Candidate, Candidates
+from autoglm_fix.agent.facts.landscape import Landscape
+from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.agent.unknown import Unknown
+from autoglm_fix.connect import Agent, ChannelClosed
+from autoglm_fix.connect.transport import Route
+from autoglm_fix.discovery import Client, Found, clients, services, suggestion
+from autoglm_fix.engine.bound import Patience
+from autoglm_fix.engine.gather import Broken, Facts, Want
+from autoglm_fix.report.secrets import Secrets, asks_for_a_secret, names_a_secret
+
+_PATIENCE = Patience(60.0, 20.0)
+
+
+class NotLooked(Exception):
+    """The host could not be looked at, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What one host holds: services, clients, models on its disks; ``unseen`` is what could not be looked at."""
+
+    found: Sequence[Found]
+    clients: Sequence[Client] = ()
+    models: Sequence[Candidate] = ()
+    searched: Sequence[str] = ()
+    ollama: Sequence[str] = ()
+    unseen: Sequence[str] = ()
+    now: float = 0.0
+    secrets: Secrets = field(default_factory=Secrets, repr=False)
+
+
+def survey(route: Route, search: Sequence[str] = ()) -> Surveyed:
+    """Look at the host. Raises NotLooked."""
+    try:
+        agent = Agent(route.open(), route.state_dir)
+        try:
+            landscape = _fact(agent, Landscape, {"search": list(search)} if search else {}, "/nowhere")
+            places = {"search": list(dict.fromkeys([*USUAL, *search, *landscape.homes]))}
+            folders, files = (_models(agent, places, model) for model in ("/nowhere", "/nowhere.gguf"))
+        finally:
+            agent.close()
+    except ChannelClosed as err:
+        raise NotLooked(str(err)) from err
+    secrets = Secrets(_secrets(landscape))
+    looked = [each for each in (folders, files) if isinstance(each, Candidates)]
+    models = [model for each in looked for model in each.found]
+    searched = looked[0].searched if looked else []
+    unseen = [*landscape.unseen, *(each for each in (folders, files) if isinstance(each, str))]
+    found = [_masked(each, secrets) for each in services(landscape)]
+    begin = suggestion(models, searched, landscape.environments) if not found else None
+    of = clients(landscape, found)
+    every = found or ([begin] if begin else [])
+    return Surveyed(every, of, models, searched, landscape.ollama, unseen, landscape.now, secrets)
+
+
+def _models(agent: Agent, places: Mapping[str, Any], model: str) -> Candidates | str:
+    """The models on the disks, or why they could not be looked for: services are worth telling all the same."""
+    try:
+        found: Candidates = _fact(agent, Candidates, places, model)
+    except NotLooked as err:
+        return str(err)
+    return found
+
+
+def _fact(agent: Agent, kind: Any, options: Mapping[str, Any], model: str) -> Any:
+    want = Want.of(kind, options, {}, _PATIENCE)
+    found = Facts(agent, ServiceSpec(model=model), lambda _what, _event: None).gather([want])[want]
+    if isinstance(found, Unknown):
+        raise NotLooked(found.reason)
+    if isinstance(found, Broken):
+        raise NotLooked("\n".join([found.message, *found.tail]))
+    return found
+
+
+def _secrets(landscape: Landscape) -> Iterator[str]:
+    """Values that are secrets by their names, in environments and commands."""
+    for each in landscape.processes:
+        yield from _of(each.running.environment or {}, each.running.argv)
+    for managed in landscape.managed:
+        if managed.service.defined is not None:
+            yield from _of(managed.service.defined.environment or {}, managed.service.defined.argv or [])
+
+
+def _of(variables: Mapping[str, str], argv: Iterable[str]) -> Iterator[str]:
+    yield from (value for name, value in variables.items() if len(value) >= 4 and names_a_secret(name))
+    before = ""
+    for word in argv:
+        if asks_for_a_secret(before):
+            yield word
+        before = word
+
+
+def _masked(found: Found, secrets: Secrets) -> Found:
+    return replace(
+        found, keys={key: value if key == "api_key" else _hidden(value, secrets) for key, value in found.keys.items()}
+    )
+
+
+def _hidden(value: Any, secrets: Secrets) -> Any:
+    if isinstance(value, str):
+        return secrets.hide(value)
+    if isinstance(value, dict):
+        return {key: _hidden(each, secrets) for key, each in value.items()}
+    return [_hidden(each, secrets) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,116 @@
+"""What was found on hosts, told: sentences in one language, an inventory, a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import click
+
+from autoglm_fix import discovery
+from autoglm_fix.discovery import Client, Found, Remark
+from autoglm_fix.locale import Catalogue
+from autoglm_fix.report.safe import safe, safe_lines
+from autoglm_fix.report.secrets import Secrets
+
+from .survey import Surveyed
+
+_MOST_MODELS = 30
+
+
+class Sentences:
+    """What was found, said in one language; secrets and control characters never get through."""
+
+    def __init__(self, language: str) -> None:
+        self._catalogue = Catalogue(language)
+
+    def remark(self, remark: Remark, secrets: Secrets) -> str:
+        """A remark's sentence."""
+        return safe(secrets.hide(self._catalogue.text(remark.code, **remark.values)))
+
+    def text(self, code: str, **values: Any) -> str:
+        """Any sentence of the catalogue, fit for a terminal."""
+        return safe(self._catalogue.text(f"discover.{code}", **values))
+
+    def line(self, found: Found, now: float) -> str:
+        """A service in one line: its name, its state, what it serves, and what starts it."""
+        keys = found.keys
+        compose = keys.get("compose")
+        handle = (
+            keys.get("unit") or keys.get("container") or (compose.get("service") if isinstance(compose, dict) else "")
+        )
+        manager = "" if keys.get("manager") in (None, "command", "none") else f"{keys['manager']} {handle}"
+        parts = [self.state(found, now), keys["engine"], keys.get("model"), manager, keys.get("endpoint")]
+        return safe(f"{found.name}: " + " · ".join(str(each) for each in parts if each))
+
+    def state(self, found: Found, now: float) -> str:
+        """What its state is, since when, and how it ended."""
+        state = self.text(f"state-{found.state}")
+        ended = ""
+        if found.signal:
+            ended = self.text("ended-by-signal", signal=found.signal)
+        elif found.code is not None:
+            ended = self.text("ended-with-code", number=found.code)
+        reason = found.reason if found.reason not in ("exit-code", "signal") else ""
+        since = "" if found.at is None else self._ago(max(0.0, now - found.at))
+        return ", ".join(each for each in (state, ended, reason, since) if each)
+
+    def _ago(self, seconds: float) -> str:
+        for name, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+            if seconds >= 2 * length:
+                return self.text(f"ago-{name}", number=int(seconds // length))
+        return self.text("ago-seconds", number=int(seconds))
+
+
+def told(seen: Mapping[str, Surveyed], says: Sentences) -> None:
+    """What was found, for people: one line a service, then clients, models, and what could not be seen."""
+    for host, each in seen.items():
+        served = [found for found in each.found if found.state != "suggested"]
+        click.echo(says.text("services-of" if served else "no-services", host=host))
+        for found in served:
+            click.echo(f"  {says.line(found, each.now)}")
+            for remark in found.remarks:
+                click.echo(f"    {says.remark(remark, each.secrets)}")
+        for client in each.clients:
+            _client(client, each, says)
+        _models(each, says)
+        if not (each.models or served):
+            click.echo(says.text("no-models", searched=list(each.searched)))
+        for reason in each.unseen:
+            click.echo(says.text("unseen", reason=each.secrets.hide(reason)))
+
+
+def _client(client: Client, seen: Surveyed, says: Sentences) -> None:
+    url = seen.secrets.hide(client.base_url)
+    click.echo(says.text("client", path=client.path, url=url, model=client.model, set_by=client.set_by))
+    click.echo(f"  {says.remark(client.remark, seen.secrets)}")
+
+
+def _models(seen: Surveyed, says: Sentences) -> None:
+    if seen.models:
+        click.echo(says.text("models"))
+    for model in seen.models[:_MOST_MODELS]:
+        click.echo(f"  {safe(model.path)}" + (f"  ({safe(model.problem)})" if model.problem else ""))
+    if len(seen.models) > _MOST_MODELS:
+        click.echo(f"  {says.text('more', number=len(seen.models) - _MOST_MODELS)}")
+    if seen.ollama:
+        click.echo(says.text("ollama", models=list(seen.ollama)))
+
+
+def written(seen: Mapping[str, Surveyed], variables: Mapping[str, Mapping[str, object]], says: Sentences) -> str:
+    """The inventory as YAML. ``variables`` are those of each host that say how it is reached."""
+    hosts = {host: (variables[host], each.found) for host, each in seen.items()}
+    text = discovery.inventory(hosts, partial(says.remark, secrets=Secrets()))
+    return "\n".join(safe_lines(text)) + "\n"
+
+
+def document(seen: Mapping[str, Surveyed], says: Sentences) -> dict[str, object]:
+    """All of it as JSON."""
+    hosts = []
+    for host, each in seen.items():
+        spoken = partial(says.remark, secrets=each.secrets)
+        models = [{"path": model.path, "size": model.size, "problem": model.problem} for model in each.models]
+        of = discovery.document(host, each.found, each.clients, each.unseen, spoken)
+        hosts.append({**of, "models": models})
+    return {"schema": 1, "hosts": hosts}

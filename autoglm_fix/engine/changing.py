@@ -1,0 +1,162 @@
+"""Making what was planned for a service: step by step, each judged by its own diagnostic, the start last and once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Event as Flag
+
+from autoglm_fix.agent.changes import Change
+from autoglm_fix.agent.facts.service import Service
+from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.connect import AgentError
+from autoglm_fix.fixes import Declined
+
+from .bound import BoundStep
+from .events import ChangeMade, Doing, Listener, StepDone
+from .gather import Facts
+from .look import Look, rests_on
+from .restarts import Due, is_restart, judges_the_start, needs_start, service_now, start_of, was_started
+from .results import ChangeRecord, Fault, StepStatus
+from .session import Session
+from .slot import Slot, judge_step, look_again, makeable, may_differ, reconsider, record_of, slot_result
+
+Looks = Callable[[Sequence[BoundStep]], Sequence[Look]]
+
+
+@dataclass
+class Changing:
+    """One pass over the steps of a service. Methods may raise ChannelClosed and Refusal.
+
+    ``before`` is the service as it was when the plan was shown, None where nothing is known of it;
+    ``looks`` looks at steps anew; ``due`` is what the service is due for already.
+    """
+
+    session: Session
+    spec: ServiceSpec
+    facts: Facts
+    run: str
+    stop: Flag
+    emit: Listener
+    looks: Looks
+    before: Service | None = None
+    due: Due = field(default_factory=Due)
+    changed: bool = False
+
+    def carry_out(self, slots: Sequence[Slot]) -> None:
+        """Make what was planned, in order, up to the first step that fails."""
+        for position, slot in enumerate(slots):
+            if self.stop.is_set():
+                return
+            changes = self.due.put_off(slot, makeable(slot))
+            if changes and not self._step(slots, position, changes):
+                return
+        if not self.stop.is_set():
+            self._start(slots)
+
+    def _step(self, slots: Sequence[Slot], position: int, changes: Sequence[Change]) -> bool:
+        """Make the changes of one step, and look again. Whether the next one may follow."""
+        slot = slots[position]
+        started = time.monotonic()
+        whole = self._make(slot, changes)
+        if self.stop.is_set() and not whole:
+            return False
+        if needs_start(changes, self.before):
+            self.due.needed_by = slot
+        later = [each for each in slots[position + 1 :] if each.now.provisional or each.now.changes]
+        # What its own restart has yet to cure says nothing against what was made so far.
+        judged = [] if whole and self.due.of(slot) else [slot]
+        self._judge(judged, later, whole)
+        self._look_back([each for each in slots if each is not slot and each not in later], changes)
+        slot.spent_s += time.monotonic() - started
+        return slot.outcome is not StepStatus.FAILED or slot.step.ignore_errors
+
+    def _judge(self, slots: Sequence[Slot], later: Sequence[Slot], whole: bool) -> None:
+        """Look again at what was acted on, and at later steps that rest on it; the diagnostic has the last word."""
+        for slot in slots:
+            self.emit(Doing(self.session.host, "check", slot.step.name))
+        self.facts.forget()
+        looks = iter(self.looks([slot.step for slot in (*slots, *later)]))
+        for slot in slots:
+            judge_step(slot, next(looks), whole)
+            if not isinstance(slot.start, ChangeRecord):  # else a start is still to come
+                self.emit(StepDone(self.session.host, slot_result(slot, self.spec.name)))
+        for other, look in zip(later, looks, strict=True):
+            look_again(other, look, other.now.provisional is not None)
+
+    def _look_back(self, others: Sequence[Slot], changes: Sequence[Change]) -> None:
+        """Look again at steps that were well, or could not tell, and rest on what was changed after them.
+
+        Whether the service runs with what is there by now is told after it has been started.
+        """
+        paths = [change.path for change in changes]
+        touched = [slot for slot in others if may_differ(slot) and rests_on(slot.now, paths)]
+        self._reconsider([slot for slot in touched if not judges_the_start(slot)])
+
+    def _reconsider(self, slots: Sequence[Slot]) -> None:
+        for slot, look in zip(slots, self.looks([slot.step for slot in slots]), strict=True):
+            reconsider(slot, look)
+
+    def _start(self, slots: Sequence[Slot]) -> None:
+        """Start the service anew, once, for all that is due."""
+        planned = self.due.planned or self._needed(slots)
+        for slot in slots:
+            slot.start = None if isinstance(slot.start, ChangeRecord) else slot.start
+        if not planned:
+            return
+        slot, change = planned[0]
+        started = time.monotonic()
+        whole = self._make(slot, [change])
+        if self.stop.is_set() and not whole:
+            return
+        self._judge([each for each, _ in self.due.planned] or [slot], (), whole)
+        for other, _ in planned[1:]:
+            other.records = [record for record in other.records if not is_restart(record)]
+        told = [each for each in slots if judges_the_start(each) and each is not slot and may_differ(each)]
+        self._reconsider([each for each in told if each.outcome is None])
+        slot.spent_s += time.monotonic() - started
+
+    def _needed(self, slots: Sequence[Slot]) -> list[tuple[Slot, Change]]:
+        """The start that no step has planned, with the step beside which it was shown."""
+        needed_by = self.due.needed_by
+        shown = next((slot for slot in slots if slot.start is not None), needed_by)
+        if needed_by is None or shown is None:
+            return []
+        if isinstance(shown.start, Declined) or (shown.start is not None and shown.start.problem):
+            return []
+        service = service_now(self.facts, self.spec)
+        if service is None or was_started(self.before, service):
+            return []
+        offer = start_of(service, shown)
+        return [] if offer is None or isinstance(offer, Declined) else [(shown, offer)]
+
+    def _make(self, slot: Slot, changes: Sequence[Change]) -> bool:
+        """Whether every change was made. What was not is in the slot's error."""
+        self.emit(Doing(self.session.host, "apply", slot.step.name))
+        answers = self.session.apply(self.run, slot.step.name, changes, self.spec)
+        self.changed = True
+        if isinstance(answers, AgentError):
+            self._lost(slot, changes, answers)
+            return False
+        shown = (*slot.records, *([slot.start] if isinstance(slot.start, ChangeRecord) else ()))
+        diffs = {(record.kind, record.target): record.diff for record in shown}
+        for change, answer in zip(changes, answers, strict=False):
+            problem = None if answer["made"] else str(answer["problem"])
+            diff = diffs.get((change.kind, change.path), "")
+            record = replace(record_of(change, diff=diff, problem=problem), made=bool(answer["made"]))
+            slot.made.append(record)
+            self.emit(ChangeMade(self.session.host, slot.step.name, record))
+            if problem:
+                values = {"target": change.path, "message": problem, "hint": str(answer.get("hint") or "")}
+                slot.error = Fault("run.change-failed", values)
+        return slot.error is None
+
+    def _lost(self, slot: Slot, changes: Sequence[Change], error: AgentError) -> None:
+        """Nobody has said what became of the changes."""
+        if error.kind == "goes-on":
+            slot.outcome = StepStatus.AMBIGUOUS
+            slot.error = Fault("run.goes-on", {"targets": [change.path for change in changes]})
+            return
+        reverted = self.session.recover()
+        slot.error = Fault("run.cut-off", {"reason": error.message, "reverted": reverted}, error.tail)
