@@ -57,9 +57,11 @@ def _make(ctx: Context, journal: Journal, number: int, step: str, wire: dict[str
             change.make(ctx)
         else:
             _replace(ctx, change, inverse)
-    except (CannotChange, OSError):
-        _put_back(ctx, entry)
+    except (CannotChange, OSError) as err:
         journal.append({"outcome": number, "result": "failed"})
+        problem = _put_back_or_why(ctx, entry)
+        if problem:
+            raise CannotChange(f"{err}; and {problem}", getattr(err, "hint", "")) from err
         raise
     journal.append({"outcome": number, "result": "made", "now": _now(ctx, entry)})
 
@@ -80,6 +82,15 @@ def _put_back(ctx: Context, entry: dict[str, Any]) -> None:
         put_back(Inverse(**entry["inverse"]))
 
 
+def _put_back_or_why(ctx: Context, entry: dict[str, Any]) -> str:
+    """Take back what an intent announced; why not, where that cannot be done."""
+    try:
+        _put_back(ctx, entry)
+    except (CannotChange, OSError) as err:
+        return str(err)
+    return ""
+
+
 def _now(ctx: Context, entry: dict[str, Any]) -> list[Any]:
     """What tells that somebody has edited what an intent changed."""
     if "before" in entry:
@@ -89,7 +100,7 @@ def _now(ctx: Context, entry: dict[str, Any]) -> list[Any]:
 
 
 def recover(ctx: Context, state: State) -> list[str]:
-    """Put back every change whose making was cut off. Returns what was touched."""
+    """Put back every change whose making was cut off half-way. Returns what was touched."""
     reverted = []
     for run in state.runs():
         journal = Journal(state, run)
@@ -97,17 +108,30 @@ def recover(ctx: Context, state: State) -> list[str]:
         cut_off = sorted(set(intents) - set(outcomes), reverse=True)
         _know(intents[number] for number in cut_off)
         for number in cut_off:
-            _put_back(ctx, intents[number])
-            journal.append({"outcome": number, "result": "reverted"})
-            reverted.append(_target(intents[number]))
+            entry = intents[number]
+            result = _came_to(ctx, entry)
+            if result is None:
+                problem = _put_back_or_why(ctx, entry)
+                result = "failed" if problem else "reverted"
+                if problem:
+                    ctx.log(problem)
+                reverted.append(_target(entry))
+            journal.append({"outcome": number, "result": result, "now": _now(ctx, entry)})
     return reverted
+
+
+def _came_to(ctx: Context, entry: dict[str, Any]) -> str | None:
+    """What became of a change that was cut off: ``made`` or ``reverted`` where it came to an end; None half-way."""
+    kind: Any = kind_of(entry["change"]["kind"]) if "before" in entry else None
+    found: str | None = kind.came_to(ctx, entry["before"]) if hasattr(kind, "came_to") else None
+    return found
 
 
 def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> list[dict[str, Any]]:
     """Bring back what a run changed here, newest first; each service's state last, and once.
 
     Returns an entry a change: ``path``, ``state`` (``would-restore``, ``would-remove`` for what was not
-    there before, then ``restored`` and ``removed``, or ``refused``) and ``problem``. Where one path was
+    there before, then ``restored``, ``removed`` or ``failed``, or ``refused``) and ``problem``. Where one path was
     edited since, nothing at all is touched unless ``force``.
     """
     journal = Journal(state, run)
@@ -115,7 +139,9 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     # What was cut off has no outcome; ``recover`` puts it back as soon as the lock is held.
     results = {number: outcomes.get(number, {"result": "cut off"})["result"] for number in intents}
     acted = {number: intents[number] for number in sorted(intents) if results[number] in ("made", "cut off")}
-    _know(acted.values())
+    _know(intents.values())
+    if acted:
+        acted.update({number: intents[number] for number in intents if _runs_with_it(intents[number], results[number])})
     made = _in_order_of_undo(acted)
     report = []
     # A path that the run changed twice is compared with what the last change left there.
@@ -132,10 +158,26 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     if dry_run or refused:
         return [{**entry, "state": "refused"} for entry in report] if refused else report
     for number, entry in zip(made, report):
-        _put_back(ctx, intents[number])
-        journal.append({"outcome": number, "result": "undone"})
+        entry["problem"] = _put_back_or_why(ctx, intents[number]) or None
+        if entry["problem"]:
+            entry["state"] = "failed"
+            continue
         entry["state"] = {"would-restore": "restored", "would-remove": "removed"}[str(entry["state"])]
+        for each in _same_state(number, acted):
+            journal.append({"outcome": each, "result": "undone"})
     return report
+
+
+def _runs_with_it(entry: dict[str, Any], result: str) -> bool:
+    """Whether a service ran before a start that failed, and may have been brought up again with what goes now."""
+    return result == "failed" and _is_of_state(entry) and bool(entry["before"].get("ran"))
+
+
+def _same_state(number: int, acted: dict[int, dict[str, Any]]) -> list[int]:
+    """The intents that are over with this one: of a service's state all that changed it."""
+    if not _is_of_state(acted[number]):
+        return [number]
+    return [each for each in acted if _is_of_state(acted[each]) and _touched(acted[each]) == _touched(acted[number])]
 
 
 def _in_order_of_undo(intents: dict[int, dict[str, Any]]) -> list[int]:

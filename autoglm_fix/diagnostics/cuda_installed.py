@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from autoglm_fix.agent.facts.environment import Distribution, Environment
 from autoglm_fix.knowledge import compat
@@ -65,7 +65,7 @@ def read_installed(environment: Environment, engine: str, *, autoglm: bool) -> I
 def _build(torch: Distribution) -> Build | None:
     try:
         version = Version(torch.version)
-    except InvalidVersion:
+    except ValueError:
         return None
     known = compat.torch_release(torch.version)
     local = version.local or ""
@@ -84,7 +84,7 @@ def _engine(found: Distribution) -> Engine:
     version = compat.read_version(found.version)
     try:
         local = cuda_of(Version(found.version).local or "")
-    except InvalidVersion:
+    except ValueError:
         local = None
     vllm, sglang = compat.vllm_release(found.version), compat.sglang_release(found.version)
     if found.name.lower() == "vllm":

@@ -83,7 +83,7 @@ def _version(text: str) -> str:
 
 def capability(card: Gpu) -> Pair | None:
     """Of a card, as numbers; None where the driver does not tell."""
-    return pair(card.capability) if card.capability and re.fullmatch(r"\d+\.\d+", card.capability) else None
+    return pair(card.capability) if card.capability and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", card.capability) else None
 
 
 def pair(text: str) -> Pair:

@@ -46,7 +46,9 @@ def dependencies(environment: Environment, service: Service, model: ModelFiles) 
         return
     if environment.made_for:
         yield OtherPython(
-            subject=environment.prefix, made_for=environment.made_for, version=environment.markers["python_version"]
+            subject=environment.prefix,
+            made_for=environment.made_for,
+            version=environment.markers.get("python_version", environment.version),
         )
         return
     launch = read(service)

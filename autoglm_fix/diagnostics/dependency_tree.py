@@ -9,13 +9,15 @@ from typing import Literal
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from autoglm_fix.agent.facts.environment import Distribution, Environment
 
 Verdict = Literal["fits", "missing", "conflict", "unclear"]
+# No line of metadata is longer; a number may have as many digits at most.
+LONGEST_LINE = 4000
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def version_of(text: str) -> Version | None:
     """A version, None for what is none."""
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # no version, or one of more digits than a number may have
         return None
 
 
@@ -105,7 +107,7 @@ class Tree:
         for requirement in self._requirements(name, of_extras=bool(extra)):
             try:
                 counts = requirement.marker is None or requirement.marker.evaluate(environment)
-            except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion, InvalidSpecifier):
+            except (UndefinedComparison, UndefinedEnvironmentName, ValueError):
                 counts = False
             if counts:
                 yield Need(by, requirement, canonicalize_name(requirement.name))
@@ -160,7 +162,7 @@ class Tree:
     def _read(self, name: str, line: str) -> Requirement | None:
         if line not in self._parsed:
             try:
-                self._parsed[line] = Requirement(line)
+                self._parsed[line] = Requirement(line) if len(line) <= LONGEST_LINE else None
             except InvalidRequirement:
                 self._parsed[line] = None
         found = self._parsed[line]

@@ -31,7 +31,7 @@ def start_up(start: StartUp, service: Service, model: ModelFiles, launch: Launch
     if listens_elsewhere or (stage == "ready" and not start.connects and service.endpoint):
         return  # it is up, and the endpoint is wrong: whoever asks the endpoint says so
     first, last = start.samples[0], start.samples[-1]
-    passed = max(last.at - first.at, 0.1)
+    passed = max(0.1, last.at - first.at)
     cores = (last.cpu - first.cpu) / passed
     told = [f"{name} {span(seconds)}" if seconds is not None else name for name, seconds in stages]
     still = not moved(first, last)
@@ -125,7 +125,7 @@ def _slow(
 ) -> Finding:
     """How far it is, and how fast."""
     first, last = start.samples[0], start.samples[-1]
-    passed = max(last.at - first.at, 0.1)
+    passed = max(0.1, last.at - first.at)
     read = (last.read - first.read) if last.read is not None and first.read is not None else 0
     grown = max(read, last.resident - first.resident, (last.gpu or 0) - (first.gpu or 0), 0)
     rate, total = int(grown / passed), model.total_size

@@ -97,7 +97,7 @@ def _weight_faults(model: ModelFiles, file: ModelFile, content: Content) -> Iter
     elif content.state == "padded":
         yield ShardPadded(**repair(model, file.name), size=size)
     elif content.state == "broken":
-        yield _BROKEN[content.format](**repair(model, file.name), problem=content.problem)
+        yield _BROKEN.get(content.format, HeaderBroken)(**repair(model, file.name), problem=content.problem)
     if file.sha256 is not None and file.recorded is not None and file.sha256 != file.recorded:
         yield DigestMismatch(**repair(model, file.name), found=file.sha256)
     bad = [each for each in content.bad if is_damage(each, model.config)]

@@ -82,7 +82,7 @@ def is_damage(bad: BadRange, config: Config) -> bool:
         return True
     if len(bad.shape) < 2 or _MAY_BE_ZERO.search(bad.tensor):
         return False
-    if bad.dtype[0] in "IUB" and bad.dtype != "BF16" and not _PACKED.search(bad.tensor):
+    if bad.dtype.startswith(("I", "U", "B")) and bad.dtype != "BF16" and not _PACKED.search(bad.tensor):
         return False
     if bad.length >= bad.size:
         return not (config.tied and "lm_head" in bad.tensor)

@@ -33,7 +33,7 @@ class HostUndo:
 
     @property
     def ok(self) -> bool:
-        return self.error is None and all(entry.state != "refused" for entry in self.restored)
+        return self.error is None and all(entry.state not in ("refused", "failed") for entry in self.restored)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from . import table
 from .rows import (
@@ -51,7 +51,7 @@ def read_version(text: str) -> Version | None:
     """A version without its local part ("2.9.1+cu128" is 2.9.1), None for what is none."""
     try:
         return Version(Version(text).public)
-    except InvalidVersion:
+    except ValueError:  # no version, or one of more digits than a number may have
         return None
 
 

@@ -11,6 +11,7 @@ from autoglm_fix.agent.facts.text_file import TextFile
 from autoglm_fix.json_text.edit import scan
 
 from .place import Place, Start, Word, plain_word
+from .shell_text import LONGEST
 from .texts import Text, Texts
 from .traced import Traced, read_as, written
 
@@ -30,6 +31,8 @@ class Record:
         argv, variables = self.texts.of.get(ARGV), self.texts.of.get(VARIABLES)
         if argv is None or variables is None:
             return Start(unclear="no-definition")
+        if len(argv.text) > LONGEST:
+            return Start(unclear="unreadable")
         environment: dict[str, str] = json.loads(variables.text)
         defined, running = self.service.defined, self.service.running
         return Start(

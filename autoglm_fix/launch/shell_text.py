@@ -187,6 +187,9 @@ class _Reader:
             words = tuple(token for token in inner if not token.sign)
             return Token(begin, close + 1, (), "", assigns[1], bool(assigns[2]), assigns.end(), words)
         parts: list[Part] = []
+        if assigns:
+            at = assigns.end()
+            parts.append(Part("text", begin, at, text[begin:at]))
         while at < self._end and not text[at].isspace():
             if text[at] in "<>" and text[at : at + 2] in ("<(", ">("):
                 stop = self._bracket(at + 1)

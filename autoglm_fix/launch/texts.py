@@ -114,4 +114,5 @@ def _text(source: Source) -> Text:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    # Half a character (a lone surrogate) is in no file: what holds one matches no file's digest.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from autoglm_fix.agent.facts.environment import Distribution, Environment
 
@@ -20,6 +21,8 @@ __all__ = ["Installed", "Unmet", "admits", "holds", "installed", "own_site", "un
 _OF_TORCH = ("torch", "torchvision", "torchaudio")
 _VARIANT = re.compile(r"cu\d{2,3}|cpu|xpu|rocm[\d.]+")
 _BUILT = (".whl", ".tar.gz", ".tar.bz2", ".zip")
+# No line of metadata is longer; a number may have as many digits at most.
+_LONGEST_LINE = 4000
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def installed(environment: Environment) -> dict[str, Installed]:
         name = canonicalize_name(each.name)
         try:
             version = Version(each.version)
-        except InvalidVersion:
+        except ValueError:
             continue
         if each.shadowed or name in found:
             continue
@@ -134,7 +137,7 @@ def _parsed(each: Distribution) -> Iterator[Requirement]:
 @functools.lru_cache(maxsize=1 << 14)  # the hosts of a fleet have the same lines
 def _requirement(line: str) -> Requirement | None:
     try:
-        return Requirement(line)
+        return Requirement(line) if len(line) <= _LONGEST_LINE else None
     except InvalidRequirement:
         return None
 
@@ -151,7 +154,10 @@ def _of_extra(line: Requirement) -> bool:
 def _applies(line: Requirement, each: Installed, markers: Mapping[str, str]) -> bool:
     if line.marker is None:
         return True
-    return any(line.marker.evaluate({**markers, "extra": extra}) for extra in ("", *each.extras))
+    try:
+        return any(line.marker.evaluate({**markers, "extra": extra}) for extra in ("", *each.extras))
+    except (UndefinedComparison, UndefinedEnvironmentName, ValueError):
+        return False
 
 
 def _met(line: Requirement, found: Mapping[str, Installed]) -> bool:
@@ -163,5 +169,5 @@ def admits(requires_python: str, version: str) -> bool:
     """Whether a distribution's Requires-Python admits that Python."""
     try:
         return SpecifierSet(requires_python).contains(version, prereleases=True)
-    except (InvalidSpecifier, InvalidVersion):
+    except ValueError:
         return True

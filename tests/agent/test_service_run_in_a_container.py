@@ -26,7 +26,7 @@ from tests.agent.test_service_run import TRIAL, living
 
 pytestmark = pytest.mark.slow
 SLEEP = ("sleep", "1000")
-LATE = ("definition.completion", "definition.containers", "service_run.in_container", "inside")
+LATE = ("sources", "definition.completion", "definition.containers", "service_run.in_container", "inside")
 AT_ONCE = ["--stop-signal", "SIGKILL"]
 
 

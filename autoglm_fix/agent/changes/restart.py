@@ -59,7 +59,9 @@ class Restart:
         if problem:
             raise CannotChange(problem)
         waits = {"start_timeout": self.start_timeout, "idle": self.idle, "settle": self.settle}
-        return {"service": self.service, "path": self.path, "state": control.state(), **waits}
+        state = control.state()
+        found = {"state": state, "ran": state in _MEANT_TO_RUN, "pids": control.pids()}
+        return {"service": self.service, "path": self.path, **found, **waits}
 
     def make(self, ctx: Context) -> None:
         control = _control(ctx, self.service)
@@ -68,7 +70,7 @@ class Restart:
 
     @classmethod
     def put_back(cls, ctx: Context, before: dict[str, Any]) -> None:
-        """Running, with what is on the disk by now, or stopped. One that cannot come up again is said, and left."""
+        """Running, with what is on the disk by now, or stopped. CannotChange where it does not come up again."""
         control = _control(ctx, before["service"])
         waits = (before["start_timeout"], before["idle"], before["settle"])
         starting = _Starting(ctx, control, before["path"], *waits)

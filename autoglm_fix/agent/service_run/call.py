@@ -11,37 +11,26 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
+import time
 from typing import Any, Iterator, Mapping
 
 from .. import memory
 from ..context import Context
-from . import entry, launch
+from . import entry
 from .conversation import Conversation
+from .launch import clean, run
 from .surroundings import Identity, environment, for_a_probe, identity, interpreter, make_scratch
 
 _AGENT = (__package__ or "").rpartition(".")[0]
 _ABANDON_AFTER_S = 5.0
 
-_LAUNCH = "import os,json;n=int(os.read(0,8),16);w=json.loads(os.read(0,n));g={};exec(w['code'],g);g['main'](w)"
 _ENTER = (
     "import sys;sys.path[:]=[p for p in sys.path if p]\n"
     "if sys.version_info<(3,8):sys.exit('Python %d.%d is too old: 3.8 is the oldest'%sys.version_info[:2])\n"
     "import json,importlib;w=json.loads(sys.stdin.buffer.read());g={'__name__':'memory'}\n"
     "exec(w['importer'],g);g['install'](w['sources']);importlib.import_module(w['entry']).main(w)"
-)
-# Waits for a 0 or the end of its stdin, then ends the group that it was told of last and removes the
-# folder. The 0, because an abandoned child may hold the other end of stdin open.
-_CLEAN = (
-    "import os,shutil,sys;group=0\n"
-    "for line in sys.stdin:\n"
-    " group=int(line)\n"
-    " if not group:break\n"
-    "try:group and os.killpg(group,9)\n"
-    "except OSError:pass\n"
-    "shutil.rmtree(sys.argv[1],ignore_errors=True)"
 )
 
 
@@ -110,9 +99,9 @@ def _scratch(who: Identity) -> Iterator[tuple[str, int]]:
     """A private folder of ``who``, and a pipe to the process that removes it when the pipe ends."""
     source, told = os.pipe()
     folder = tempfile.mkdtemp(prefix="autoglm-fix-")
-    cleaner = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-B", "-c", _CLEAN, folder], stdin=source, start_new_session=True
-    )
+    cleaner = os.fork()
+    if cleaner == 0:
+        clean(source, folder)
     os.close(source)
     try:
         make_scratch(folder, who)
@@ -121,7 +110,7 @@ def _scratch(who: Identity) -> Iterator[tuple[str, int]]:
         with contextlib.suppress(BrokenPipeError):
             os.write(told, b"0\n")
         os.close(told)
-        cleaner.wait()
+        os.waitpid(cleaner, 0)
 
 
 class _Process:
@@ -132,45 +121,30 @@ class _Process:
     ) -> None:
         self._answers, answers = os.pipe()
         self._output, output = os.pipe()
-        start = {
-            "code": _sources(launch.__name__)[launch.__name__],
-            "argv": [python, "-B", "-c", _ENTER],
-            "environment": variables,
-            "folder": ctx.service.working_dir or os.getcwd(),
-            "uid": who.uid if who.switch else None,
-            "gid": who.gid,
-            "groups": who.groups,
-            "answers": answers,
-        }
         # Through memory: variables may be secrets, and no argument list or file must show them.
-        body = json.dumps(start).encode()
         stdin = os.memfd_create("autoglm-fix")
-        try:
-            with os.fdopen(os.dup(stdin), "wb") as out:
-                out.write(b"%08x" % len(body) + body + json.dumps({**request, "answers": answers}).encode())
-            os.lseek(stdin, 0, os.SEEK_SET)
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", _LAUNCH],
-                stdin=stdin,
-                stdout=output,
-                stderr=output,
-                pass_fds=[answers],
-                start_new_session=True,
-            )
-        finally:
-            for each in (stdin, answers, output):
-                os.close(each)
-        self.pid = self._process.pid
+        with os.fdopen(os.dup(stdin), "wb") as out:
+            out.write(json.dumps({**request, "answers": answers}).encode())
+        os.lseek(stdin, 0, os.SEEK_SET)
+        self.pid = os.fork()
+        if self.pid == 0:
+            folder = ctx.service.working_dir or os.getcwd()
+            run(who, folder, [python, "-B", "-c", _ENTER], variables, stdin, output, answers)
+        for each in (stdin, answers, output):
+            os.close(each)
         ctx.emit({"event": "started", "pid": self.pid})
 
     def end(self, ctx: Context) -> None:
         """End whatever is left of the group. A process that even SIGKILL cannot end is abandoned."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        try:
-            self._process.wait(_ABANDON_AFTER_S)
-        except subprocess.TimeoutExpired:
-            ctx.log(f"process {self.pid} hangs in the kernel and was left behind")
+        for end in (os.killpg, os.kill):  # it may not lead its group yet
+            with contextlib.suppress(ProcessLookupError):
+                end(self.pid, signal.SIGKILL)
+        given_up = time.monotonic() + _ABANDON_AFTER_S
+        while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() > given_up:
+                ctx.log(f"process {self.pid} hangs in the kernel and was left behind")
+                break
+            time.sleep(0.001)
         os.close(self._answers)
         os.close(self._output)
 

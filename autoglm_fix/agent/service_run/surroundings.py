@@ -52,7 +52,7 @@ class Identity:
 
 
 def interpreter(ctx: Context) -> str:
-    """The host's path of the service's Python. NoAnswer where there is none that can be run, CannotTell in a container."""
+    """The host's path of the service's Python. NoAnswer where none can be run, CannotTell in a container."""
     python, path = ctx.service.python or "", None
     if "/" not in python:
         path = shutil.which(python, path=environment(ctx.service, "/", "").get("PATH", _PATH))
