@@ -58,10 +58,10 @@ def _make(ctx: Context, journal: Journal, number: int, step: str, wire: dict[str
         else:
             _replace(ctx, change, inverse)
     except (CannotChange, OSError) as err:
-        journal.append({"outcome": number, "result": "failed"})
         problem = _put_back_or_why(ctx, entry)
-        if problem:
+        if problem:  # it stays open: whoever undoes it, or comes next, tries again
             raise CannotChange(f"{err}; and {problem}", getattr(err, "hint", "")) from err
+        journal.append({"outcome": number, "result": "failed"})
         raise
     journal.append({"outcome": number, "result": "made", "now": _now(ctx, entry)})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .usage import counters, lines_of
+from .kernel import text
+from .usage import counters
 
 
 def memory_available() -> int:
@@ -12,9 +13,9 @@ def memory_available() -> int:
         ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
-        for line in lines_of("/proc/self/cgroup"):
+        for line in text("/proc/self/cgroup").splitlines():
             place = folder + line.split(":", 2)[2]
-            most, now = lines_of(f"{place}/{limit}"), lines_of(f"{place}/{used}")
-            if most and now and most[0].isdigit():
-                free.append(int(most[0]) - int(now[0]) + counters(f"{place}/memory.stat", "").get(cache, 0))
+            most, now = text(f"{place}/{limit}").strip(), text(f"{place}/{used}").strip()
+            if now and most.isdigit():
+                free.append(int(most) - int(now) + counters(f"{place}/memory.stat", "").get(cache, 0))
     return max(min(free), 0)

@@ -26,6 +26,7 @@ from .unknown import CannotTell
 from .view import View
 
 if TYPE_CHECKING:
+    from .lock import Lock
     from .parcels import Inlet
 
 _VERBS = {
@@ -72,7 +73,7 @@ class Agent:
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Child] = {}
         self._state = State("")
-        self._lock: Any = None
+        self._lock: Lock | None = None
 
     def serve(self) -> None:
         """Run until the channel ends, then end every process that this one started."""
@@ -91,15 +92,7 @@ class Agent:
                     if not data:
                         return
                     for body in frames.feed(data):
-                        raw = unpack_bytes(body)
-                        if raw is None:
-                            self._handle(unpack(body))
-                        elif raw[0]:
-                            self._pass_on(*raw)
-                        else:
-                            # Of no request: more sources, each after its name.
-                            parts = zlib.decompress(raw[1]).decode("utf-8").split("\0")
-                            self._importer.add(dict(zip(parts[::2], parts[1::2])))
+                        self._take(body)
                 self._check_deadlines()
         finally:
             for child in self._children.values():
@@ -108,6 +101,13 @@ class Agent:
 
     def _say(self, message: dict[str, Any]) -> None:
         write_all(self._sink, pack(message))
+
+    def _take(self, body: bytes) -> None:
+        raw = unpack_bytes(body)
+        if raw is None:
+            self._handle(unpack(body))
+        else:
+            self._pass_on(*raw)
 
     def _handle(self, request: dict[str, Any]) -> None:
         number, verb = request["id"], request["verb"]
@@ -118,14 +118,9 @@ class Agent:
         elif verb == "state":
             self._state = State(request["state_dir"])
         elif verb == "lock":
-            if self._lock is None:
-                from .lock import Lock  # only what changes something takes it
-
-                self._lock = Lock(self._state)
-            self._say({"id": number, "result": self._lock.take(request["run"], request["who"])})
+            self._say({"id": number, "result": self._locked().take(request["run"], request["who"])})
         elif verb == "unlock":
-            if self._lock is not None:
-                self._lock.give_back()
+            self._locked().give_back()
         else:
             try:
                 self._start(number, request)
@@ -133,6 +128,13 @@ class Agent:
                 self._say({"id": number, "error": {"kind": "needs", "message": err.name}})
             except Exception:
                 self._say({"id": number, "error": _crash()})
+
+    def _locked(self) -> Lock:
+        if self._lock is None:
+            from .lock import Lock  # only what changes something takes it
+
+            self._lock = Lock(self._state)
+        return self._lock
 
     def _start(self, number: int, request: dict[str, Any]) -> None:
         # Imported here, once, rather than in every child.
@@ -168,7 +170,13 @@ class Agent:
         self._selector.register(source, selectors.EVENT_READ, child)
 
     def _pass_on(self, number: int, data: bytes) -> None:
-        """Bytes for a request at work; the other end sends no more than a few frames ahead of what it took."""
+        """Bytes for a request at work; the other end sends no more than a few frames ahead of what it took.
+
+        Those of no request are more sources, each after its name.
+        """
+        if not number:
+            parts = zlib.decompress(data).decode("utf-8").split("\0")
+            self._importer.add(dict(zip(parts[::2], parts[1::2])))
         for child in self._children.values():
             if child.id == number and child.inlet is not None:
                 child.inlet.take(data)

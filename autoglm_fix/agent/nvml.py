@@ -10,6 +10,7 @@ import time
 from typing import Any, Callable
 
 from .apart import NO_ANSWER, Apart, say
+from .kernel import text
 
 __all__ = ["NO_ANSWER", "ask", "loaded", "snapshot"]
 
@@ -171,21 +172,13 @@ def _processes(library: Any, handle: ctypes.c_void_p, kind: str) -> list[dict[st
     return [
         {
             "pid": row.pid,
-            "name": _name(row.pid),
+            # Its command line would block where the process hangs in the driver.
+            "name": text(f"/proc/{row.pid}/comm").strip(),
             "used": None if row.used == _NOT_AVAILABLE else row.used,
             "kind": kind.lower(),
         }
         for row in rows[: count.value]
     ]
-
-
-def _name(pid: int) -> str:
-    """The process's short name. Its command line would block where the process hangs in the driver."""
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as source:
-            return source.read().strip()
-    except OSError:
-        return ""
 
 
 def _text(library: Any, function: str, *arguments: Any) -> str:

@@ -46,6 +46,8 @@ class LocalChannel:
             raise self._ended() from err
 
     def read(self, timeout_s: float) -> bytes:
+        if self._process.stdout is None or self._process.stdout.closed:
+            raise ChannelClosed("the channel is closed")
         for key, _ in self._selector.select(timeout_s):
             data = os.read(key.fd, 65536)
             if key.fileobj is self._process.stdout:

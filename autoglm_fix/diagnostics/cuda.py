@@ -12,9 +12,9 @@ from autoglm_fix.launch import Launch, read
 
 from .cuda_builds import Judged
 from .cuda_driver import NO_LIBRARY, absent, driver, libcuda
-from .cuda_driver_findings import NoGpu
+from .cuda_driver_findings import GpuNeeded, NoGpu
 from .cuda_findings import Float16, Float16Instead, NoBfloat16
-from .cuda_installed import read_installed
+from .cuda_installed import Installed, read_installed
 from .cuda_machine import Pair, capability, read_machine, shown
 from .cuda_reach import closed, contained, hidden, private, visible
 from .finding import Finding
@@ -36,7 +36,7 @@ def cuda(gpus: Gpus, environment: Environment | Unknown, service: Service) -> It
     if _wants_cpu(launch) or installed.versions.get("vllm", "").endswith("+cpu"):
         return
     if absent(gpus):
-        yield NoGpu(subject="GPU")
+        yield _without_gpu(installed, launch)
     else:
         refused = list(driver(gpus))
         yield from refused
@@ -55,6 +55,13 @@ def cuda(gpus: Gpus, environment: Environment | Unknown, service: Service) -> It
         machine = read_machine(gpus, environment, cards)
         yield from Judged(machine, installed, cards, environment.musl).findings()
         yield from _halves(launch, cards)
+
+
+def _without_gpu(installed: Installed, launch: Launch | None) -> Finding:
+    engine, torch = installed.engine, installed.torch
+    if launch and engine and launch.engine == engine.name and engine.cuda and (torch is None or torch.cuda):
+        return GpuNeeded(subject="GPU", engine=f"{engine.name} {engine.version}")
+    return NoGpu(subject="GPU")
 
 
 def _variables(service: Service, launch: Launch | None) -> dict[str, str]:

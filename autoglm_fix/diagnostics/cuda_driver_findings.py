@@ -22,6 +22,16 @@ class NoGpu(Finding):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GpuNeeded(Finding):
+    """The machine has no NVIDIA GPU, and the ``engine`` that the service starts is made for nothing else."""
+
+    code: ClassVar[str] = "cuda.gpu-needed"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    engine: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoDriver(Finding):
     """GPUs are on the bus, and no driver of NVIDIA is installed. ``bound`` is what else has them (nouveau)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from .cuda_machine import Build, Pair, cuda_of, pair, variant_of
 ENGINES = ("vllm", "sglang")
 # These move with torch, so that what they ask of it is no obstacle.
 COMPANIONS = ("torchvision", "torchaudio")
+_CUDA = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})*\Z")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _build(torch: Distribution) -> Build | None:
     known = compat.torch_release(torch.version)
     local = version.local or ""
     told = torch.build or (known.cuda if known and not local else "")
-    if told and told[0].isdigit():
+    if _CUDA.match(told):
         variant = variant_of(told)
     else:
         variant = local if cuda_of(local) else told.rstrip("0123456789.") or local.rstrip("0123456789.")

@@ -100,7 +100,7 @@ def variant_of(cuda: str) -> str:
 def cuda_of(variant: str) -> Pair | None:
     """The CUDA of "cu128", None for "cpu" and the like."""
     digits = variant[2:]
-    known = variant.startswith("cu") and len(digits) > 1 and digits.isdigit()
+    known = variant.startswith("cu") and re.fullmatch("[0-9]{2,4}", digits)
     return (int(digits[:-1]), int(digits[-1])) if known else None
 
 

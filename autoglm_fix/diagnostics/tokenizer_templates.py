@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from autoglm_fix.agent.facts.tokenizer import Template, Tokenizer
 from autoglm_fix.agent.facts.vocabulary import Vocabulary
@@ -122,5 +122,5 @@ def _older(tokenizer: Tokenizer, since: str) -> bool:
     """Whether the transformers in the service's Python is older; False where none is known."""
     try:
         return Version(tokenizer.behaviour.versions.get("transformers", since)) < Version(since)
-    except InvalidVersion:
+    except ValueError:
         return False

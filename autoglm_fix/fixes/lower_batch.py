@@ -15,11 +15,12 @@ from autoglm_fix.agent.facts.model_sizes import ModelSizes
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.diagnostics.vram import COMPUTED, holders, known
+from autoglm_fix.diagnostics.vram import COMPUTED, holders, known, named
 from autoglm_fix.diagnostics.vram_findings import ContextFails, EagerGarbles, LessFree, NoRoom, Tight, WeightsTooLarge
 from autoglm_fix.diagnostics.vram_need import cache_bytes, picture_tokens
 from autoglm_fix.diagnostics.vram_plan import FEW, LENGTH, LIMITS, SEQUENCES, SHARE, Plan, plan, with_options
 from autoglm_fix.launch import Edit, read
+from autoglm_fix.locale import size
 
 from .launch_edit import offer
 from .registry import Declined, fix
@@ -51,9 +52,7 @@ def lower_batch(
         yield Declined("lower_batch.own-program", {"engine": launch.engine if launch else "custom"})
         return
     if sums.weights > sums.total:
-        yield Declined(
-            "lower_batch.weights-too-large", {"weights": sums.weights, "total": sums.total, "ranks": sums.ranks}
-        )
+        yield _too_large(sums, gpus)
         return
     without = _without_hazards(sums)
     chosen = choose(without, headroom=headroom, minimum=minimum)
@@ -66,6 +65,16 @@ def lower_batch(
     says = "lower_batch.fit" if chosen else "lower_batch.no-eager"
     values = {"options": " ".join(f"{name} {value}" for name, value in chosen.items())}
     yield from offer(service, Edit(options), fix="lower_batch", says=says, values=values)
+
+
+def _too_large(sums: Plan, gpus: Gpus) -> Declined:
+    larger = [gpu for gpu in gpus.gpus if gpu not in sums.gpus and (gpu.total or 0) > sums.weights]
+    if larger:
+        shown = [f"{named(gpu)}: {size(gpu.total or 0)}" for gpu in larger]
+        values = {"weights": sums.weights, "larger": shown, "first": larger[0].index}
+        return Declined("lower_batch.larger-gpu", values)
+    values = {"weights": sums.weights, "total": sums.total, "ranks": sums.ranks}
+    return Declined("lower_batch.weights-too-large", values)
 
 
 def choose(sums: Plan, *, headroom: float = 0.01, minimum: int = 1) -> Options | None:

@@ -60,6 +60,8 @@ def fill(raw: Traced, token: Token, variables: Variables, depth: int = 0) -> lis
     own = Place(raw[token.start : token.end], quoted)
     fields: list[list[_Field]] = [[]]
     for part in token.parts:
+        if part.kind == "text" and not part.text:
+            continue
         listed = _list(part, variables)
         if listed is not None:
             _spread(fields, [_Field(word.value, word.places) for word in listed], bool(part.quote))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from os.path import basename, dirname
 
-from autoglm_fix.agent.definition.units import seconds, unescaped
+from autoglm_fix.agent.definition.specifiers import unescaped
+from autoglm_fix.agent.definition.units import seconds
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.facts.text_file import TextFile
 

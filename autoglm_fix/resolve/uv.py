@@ -121,18 +121,29 @@ def _refused(said: Said) -> Refused:
     if refused:
         return Refused("no-index", refused[1], said.tail)
     if _NO_SOLUTION not in said.text and any(each in low for each in _UNREACHED):
-        return Refused("no-index", reason, said.tail)
+        return Refused("no-index", _ends(said.text), said.tail)
     if any(each in low for each in _NO_WHEEL):
         return Refused("no-wheel", reason, said.tail)
     return Refused("contradiction", reason, said.tail)
 
 
-def _reason(text: str) -> str:
-    """uv's explanation as a paragraph, without what only a person who calls uv could act on."""
+def _said(text: str) -> list[str]:
+    """uv's explanation line by line: what failed, and what that comes from."""
     lines = [line.strip(" ×╰─▶│├") for line in text.splitlines()]
     hint = next((at for at, line in enumerate(lines) if line.startswith("hint:")), len(lines))
     said = [line.removeprefix("error: ").removeprefix("cause: ") for line in lines[:hint] if line]
-    said = [line for line in said if not line.startswith(("warning:", "Request failed after"))]
+    return [line for line in said if not line.startswith(("warning:", "Request failed after"))]
+
+
+def _ends(text: str) -> str:
+    """What failed, and what it comes from in the end, without all between the two."""
+    said = _said(text)
+    return ": ".join(said[:1] + said[1:][-1:])
+
+
+def _reason(text: str) -> str:
+    """uv's explanation as a paragraph, without what only a person who calls uv could act on."""
+    said = _said(text)
     start = next((at for at, line in enumerate(said) if line.startswith(_NO_SOLUTION)), None)
     words = ": ".join(said) if start is None else " ".join(said[start + 1 :])
     return re.sub(r"\s+", " ", words).replace(PROJECT, "this environment")

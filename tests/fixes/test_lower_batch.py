@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from autoglm_fix.agent.facts.gpus import Gpus
 from autoglm_fix.diagnostics.vram import vram
 from autoglm_fix.diagnostics.vram_plan import Plan, plan
 from autoglm_fix.fixes.lower_batch import choose, lower_batch
@@ -120,6 +121,15 @@ def test_whoever_holds_the_memory_is_named_with_how_much_must_go() -> None:
 
 def test_weights_that_are_too_large_need_another_gpu() -> None:
     assert declined({"total": 15.6}).code == "lower_batch.weights-too-large"
+
+
+def test_a_larger_gpu_that_the_service_does_not_use_is_named() -> None:
+    small, large = facts({"total": 15.6}), facts({"total": 44.6, "cards": 2})
+    both = Gpus("580.65.06", gpus=[small[0].gpus[0], large[0].gpus[1]])
+    finding = next(each for each in vram(both, *small[1:]) if each.severity == "error")
+    (offer,) = lower_batch(finding, both, *small[1:])
+    assert isinstance(offer, Declined) and offer.code == "lower_batch.larger-gpu"
+    assert offer.values["larger"] == ["GPU 1 (NVIDIA GeForce RTX 4090): 44.6 GiB"]
 
 
 def test_an_empty_card_that_is_too_small_is_said_to_be() -> None:

@@ -188,7 +188,7 @@ def test_an_index_that_cannot_be_reached_is_said_so(packages: Packages) -> None:
     found = solve(packages, environment(index="http://127.0.0.1:9/simple"), "engine")
     assert isinstance(found, NoSolution)
     assert found.code == "no-index"
-    assert "127.0.0.1:9" in found.reason
+    assert "127.0.0.1:9" in found.reason and found.reason.count(": ") <= 2, found.reason
 
 
 @pytest.mark.parametrize(

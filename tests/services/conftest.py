@@ -9,9 +9,8 @@ import pytest
 
 from tests.hosts import Host, boot
 
-from .lab import ROOT, STATE, UNITS, Served
+from .lab import FOLDER, ROOT, STATE, UNITS, Served, inventory
 
-FOLDER = "/srv/models/name"
 BUILD = "import pathlib, sys; from tests.cli.test_every_fault import chat_model; chat_model(pathlib.Path(sys.argv[1]))"
 
 
@@ -37,11 +36,14 @@ def host(lab: Host) -> Iterator[Host]:
     lab.run("rm", "-rf", STATE, "/srv/models", "/srv/disk2")
     lab.run("mkdir", "/srv/models")
     lab.run("systemctl", "daemon-reload")
+    lab.run("journalctl", "--rotate")
+    lab.run("journalctl", "--vacuum-time=1s")
 
 
 @pytest.fixture
 def served(host: Host) -> Served:
-    """The service that the tests are about: defined, and not started."""
-    service = Served(host, "autoglm", 8123, FOLDER)
+    """The service that the tests are about: declared, defined, and not started."""
+    service = Served(host, "autoglm", 8123)
     service.define()
+    inventory(host, service.spec)
     return service

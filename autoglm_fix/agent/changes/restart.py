@@ -83,7 +83,21 @@ class Restart:
             if before["state"] in _MEANT_TO_RUN:
                 starting.anew()
         except CannotChange as err:
-            ctx.log(f"{before['path']} is not {before['state']} again: {err}")
+            raise CannotChange(f"{before['path']} is not {before['state']} again: {err}", err.hint) from err
+
+    @classmethod
+    def came_to(cls, ctx: Context, before: dict[str, Any]) -> str | None:
+        """What became of one that was cut off: ``made``, ``reverted``; None where it stands half-way.
+
+        Its manager carries on alone: a service that is up by now is not interrupted once more.
+        """
+        control = _control(ctx, before["service"])
+        state = control.state()
+        if state == "running":
+            return "reverted" if set(before.get("pids", ())) & set(control.pids()) else "made"
+        if before["state"] not in _MEANT_TO_RUN and state not in (*_MEANT_TO_RUN, "stopping"):
+            return "reverted"
+        return None
 
     @classmethod
     def fingerprint(cls, ctx: Context, before: dict[str, Any]) -> list[Any]:

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from ..context import Context
 from ..facts.service import Definition
+from ..kernel import parent, text
 from ..service import ServiceSpec
 from . import Looked, NotDefined
-from .processes import argvs, end_of, everyone, stat
+from .processes import argvs, end_of, everyone
 
 _LISTENS = "0A"
 _HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "::")
@@ -46,7 +47,7 @@ def found(ctx: Context, spec: ServiceSpec) -> Looked:
         pid, user = listener(port)
         if not pid and user is not None:
             unseen = f"port {port} is held by a process of the user {user} that may not be looked at"
-        elif pid and _comm(pid) in ("docker-proxy", "rootlessport"):
+        elif pid and text(f"/proc/{pid}/comm").strip() in ("docker-proxy", "rootlessport"):
             pid, unseen = 0, f"port {port} leads into a container"
     if not pid and not unseen:
         pid = _by_words(spec)
@@ -120,7 +121,7 @@ def _by_words(spec: ServiceSpec) -> int:
         and ((model and any(_names(word, model) for word in argv)) or _is(argv, spec.command))
     }
     for pid in sorted(fitting):
-        if int((stat(pid)[1:2] or ["0"])[0]) not in fitting:
+        if parent(pid) not in fitting:
             return pid
     return 0
 
@@ -137,13 +138,5 @@ def _ancestors(pid: int) -> set[int]:
     found = set()
     while pid > 0 and pid not in found:
         found.add(pid)
-        pid = int((stat(pid)[1:2] or ["0"])[0])
+        pid = parent(pid)
     return found
-
-
-def _comm(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as source:
-            return source.read().strip()
-    except OSError:
-        return ""

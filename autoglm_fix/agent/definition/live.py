@@ -10,6 +10,7 @@ from typing import Iterator
 
 from ..context import Context
 from ..facts.service import Service
+from ..kernel import parent
 from ..model.choice import weight_format
 from ..model.files import is_text
 from ..model.folder import locate
@@ -20,7 +21,7 @@ from ..service_run.surroundings import interpreter
 from ..unknown import CannotTell
 from . import Looked
 from .managers import of
-from .processes import alive, running, stat
+from .processes import alive, running
 
 _LATER = 1.0  # seconds by which the clock may have gone back since a file was written
 _OWN_S = 60.0  # a start that fetches a file or installs a package does so first of all
@@ -85,7 +86,7 @@ def _gpu_containers() -> list[str]:
 def _first(pids: list[int]) -> int:
     """Of processes without a main one, the first whose parent is none of them."""
     for pid in sorted(pids):
-        if int((stat(pid)[1:2] or ["0"])[0]) not in pids and alive(pid):
+        if parent(pid) not in pids and alive(pid):
             return pid
     return 0
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import pwd
 import threading
 import time
 from typing import Iterable
 
 from ..facts.service import Running
+from ..kernel import stat, text, user
 
 _PATIENCE_S = 2.0
 _LONGEST = 1 << 21
@@ -17,15 +17,6 @@ _LONGEST = 1 << 21
 def everyone() -> list[int]:
     """All processes, the oldest number first."""
     return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def stat(pid: int) -> list[str]:
-    """The fields of ``/proc/PID/stat`` from the state on; none where the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as source:
-            return source.read().rpartition(")")[2].split()
-    except OSError:
-        return []
 
 
 def alive(pid: int) -> bool:
@@ -136,12 +127,7 @@ def _python(pid: int) -> str | None:
 
 
 def _user(pid: int) -> str:
-    uid = -1
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("Uid:"):
-                    uid = int(line.split()[2])
-        return pwd.getpwuid(uid).pw_name
-    except (OSError, ValueError, KeyError, OverflowError):
-        return str(uid) if uid >= 0 else ""
+    for line in text(f"/proc/{pid}/status").splitlines():
+        if line.startswith("Uid:"):
+            return user(int(line.split()[2]))
+    return ""

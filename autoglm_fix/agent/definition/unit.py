@@ -12,7 +12,7 @@ from ..service import ServiceSpec
 from . import NotDefined
 from .start import script_of
 from .texts import source
-from .units import assignments, entries, environment_file, seconds, specified, substituted, unescaped, words
+from .units import assignments, entries, environment_file, seconds, substituted, words
 
 # systemd.unit(5), "Unit File Load Path": the first that has a file of a name wins.
 PATHS = (
@@ -100,50 +100,27 @@ class Unit:
     def _one(self, key: str) -> str:
         """The last value of a setting, its specifiers filled; empty for none."""
         values = self.settings.get(key)
-        return specified(values[-1][0], self._names()) if values else ""
+        return self._filled(values[-1][0]) if values else ""
 
-    def _names(self) -> dict[str, str]:
-        whole = self.name[: -len(".service")]
-        prefix, at, instance = whole.partition("@")
-        prefix = prefix if at else whole
-        return {
-            "n": self.name,
-            "N": whole,
-            "p": prefix,
-            "P": unescaped(prefix),
-            "j": prefix.rpartition("-")[2],
-            "i": instance,
-            "I": unescaped(instance),
-            "f": "/" + unescaped(instance or prefix).lstrip("/"),
-            "H": os.uname().nodename,
-            "l": os.uname().nodename.partition(".")[0],
-            "v": os.uname().release,
-            "h": "/root",
-            "u": "root",
-            "U": "0",
-            "g": "root",
-            "G": "0",
-            "s": "/bin/bash",
-            "t": "/run",
-            "S": "/var/lib",
-            "C": "/var/cache",
-            "L": "/var/log",
-            "E": "/etc",
-            "T": "/tmp",
-            "V": "/var/tmp",
-        }
+    def _filled(self, text: str) -> str:
+        """A text with its specifiers filled, which most have not."""
+        if "%" not in text:
+            return text
+        from .specifiers import specified, specifiers
+
+        return specified(text, specifiers(self.name))
 
     def _environment(self) -> tuple[dict[str, str], str]:
         """What it starts with beside the system's own, and why that could not all be read."""
-        names, unread = self._names(), ""
+        unread = ""
         found: dict[str, str] = {}
         for value, _path in self.settings.get("Environment", []):
             # Specifiers are filled word by word: what they give is not split again.
             for name, text in assignments(value).items():
-                found[name] = specified(text, names)
+                found[name] = self._filled(text)
         for value, _path in self.settings.get("EnvironmentFile", []):
             optional = value.startswith("-")
-            wanted = specified(value[1:] if optional else value, names)
+            wanted = self._filled(value[1:] if optional else value)
             for path in sorted(glob.glob(wanted)) or [wanted]:
                 read = source("env-file", path, optional=optional)
                 self.sources.append(read)
@@ -171,7 +148,7 @@ class Unit:
             argv = argv[: argv.index(";")]
         if "@" in marks and len(argv) > 1:
             del argv[1]  # the name that the process is given in place of its own
-        argv = [specified(word, self._names()) for word in argv]
+        argv = [self._filled(word) for word in argv]
         return argv if ":" in marks else substituted(argv, variables)
 
     def _user(self) -> str | None:

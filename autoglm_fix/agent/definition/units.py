@@ -136,11 +136,6 @@ def _value(text: str, at: int) -> tuple[str, int]:
     return (value[:kept] if kept else value.strip()).lstrip(), at
 
 
-def specified(text: str, names: dict[str, str]) -> str:
-    """The text with its ``%`` specifiers filled; one that we do not know stays as it is."""
-    return re.sub(r"%(.)", lambda found: "%" if found[1] == "%" else names.get(found[1], found[0]), text)
-
-
 def substituted(argv: list[str], variables: dict[str, str]) -> list[str]:
     """The words of a command with ``${NAME}`` and ``$NAME`` filled, as systemd does in front of the start."""
     found = argv[:1]
@@ -169,9 +164,3 @@ def seconds(text: str) -> float | None:
         total += float(part[1]) * _UNITS[part[2]]
         at = part.end()
     return total if at else None
-
-
-def unescaped(name: str) -> str:
-    """The path that an instance's name stands for (``%I``)."""
-    plain = name.replace("-", "/")
-    return re.sub(r"\\x([0-9a-fA-F]{2})", lambda code: chr(int(code[1], 16)), plain)

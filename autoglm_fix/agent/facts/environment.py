@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 from dataclasses import dataclass, field, replace
 
 from ..context import Context
 from ..installed.distributions import Distribution, Index, lean_requires, normal, read_folder, wanted
 from ..installed.layout import Folders, Layout, lay_out, minor
+from ..kernel import user
 from ..reach import Reach, Who
 from ..service_run.surroundings import environment
 from ..unknown import CannotTell
@@ -126,7 +126,7 @@ def _read(ctx: Context, folders: Folders, layout: Layout, variables: dict[str, s
         base=base,
         managed=base and folders.at(f"{layout.base}/lib/{layout.library}/EXTERNALLY-MANAGED") is not None,
         tool="conda" if conda else "system" if base else "uv" if "uv" in layout.settings else "venv",
-        owner=_owner(place),
+        owner=user(os.stat(place).st_uid),
         writable=os.access(place, os.W_OK),
         distributions=found,
         index=_index(folders, layout, variables),
@@ -239,15 +239,6 @@ def _shadows(ctx: Context, folders: Folders) -> list[str]:
     here = ctx.service.working_dir
     there = (os.path.join(here, name + end) for name in _IMPORTED for end in (".py", "/__init__.py")) if here else ()
     return [path for path in there if folders.at(path) is not None]
-
-
-def _owner(place: str) -> str:
-    uid = os.stat(place).st_uid
-    try:
-        name: str = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-    return name
 
 
 def _free(place: str) -> int:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-import pwd
 import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import libcuda, nvml
+from .. import kernel, libcuda, nvml
 from ..context import Context
 from ..reach import Who
 from ..unknown import CannotTell
@@ -156,38 +155,22 @@ def _gpu(seen: dict[str, Any], ours: set[int]) -> Gpu:
 
 def _holder(seen: dict[str, Any], ours: set[int]) -> Holder:
     # Its command line would block where the process hangs in the driver; these do not.
-    user, state = "", ""
+    pid = seen["pid"]
+    state = (kernel.stat(pid) or [""])[0]
     try:
-        with open(f"/proc/{seen['pid']}/stat", encoding="utf-8", errors="replace") as source:
-            state = source.read().rpartition(") ")[2][:1]
-            user = _named(os.fstat(source.fileno()).st_uid)
+        user = kernel.user(os.stat(f"/proc/{pid}").st_uid)
     except OSError:
-        pass
+        user = ""
     gone = state in ("", "Z", "X") and os.readlink("/proc/self/ns/pid") == _HOST_PROCESSES
-    return Holder(user=user, service=seen["pid"] in ours, dead=gone, **seen)
-
-
-def _named(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+    return Holder(user=user, service=pid in ours, dead=gone, **seen)
 
 
 def _module() -> str | None:
     for path in ("/sys/module/nvidia/version", "/proc/driver/nvidia/version"):
-        found = _VERSION.search(_text(path))
+        found = _VERSION.search(kernel.text(path))
         if found:
             return found.group()
     return None
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as source:
-            return source.readline().strip()
-    except OSError:
-        return ""
 
 
 def _on_the_bus() -> tuple[list[str] | None, int]:
@@ -198,9 +181,9 @@ def _on_the_bus() -> tuple[list[str] | None, int]:
         return None, 0
     bound, switches = [], 0
     for path in sorted(devices):
-        if _text(path + "/vendor") != "0x10de":
+        if kernel.text(path + "/vendor").strip() != "0x10de":
             continue
-        kind = _text(path + "/class")
+        kind = kernel.text(path + "/class")
         switches += kind.startswith("0x0680")
         if kind.startswith("0x03"):
             driver = path + "/driver"
@@ -225,5 +208,5 @@ def _nodes(who: Who) -> list[Node]:
         except KeyError:
             group = str(seen.st_gid)
         allowed = who.may(path, seen, _READ) and who.may(path, seen, _WRITE)
-        found.append(Node(path, allowed, _named(seen.st_uid), group, f"{stat.S_IMODE(seen.st_mode):04o}"))
+        found.append(Node(path, allowed, kernel.user(seen.st_uid), group, f"{stat.S_IMODE(seen.st_mode):04o}"))
     return found

@@ -7,8 +7,9 @@ import re
 import socket
 from dataclasses import replace
 
-from ..definition.processes import argvs, contents, end_of, everyone, running, stat
+from ..definition.processes import argvs, contents, end_of, everyone, running
 from ..facts.landscape import Process
+from ..kernel import stat
 from .words import ENGINES, PYTHON, RUNNERS, python_and_program
 
 _MOST = 60

@@ -11,7 +11,7 @@ from typing import Any
 from ..context import Context
 from ..definition.commands import run
 from ..definition.processes import argvs, end_of
-from ..definition.processes import stat as state
+from ..kernel import stat as state
 from ..unknown import CannotTell
 
 _APART_S = 2.0

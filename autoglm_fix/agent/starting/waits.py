@@ -12,9 +12,9 @@ from typing import Any, Callable, Iterator
 
 from ..apart import Apart, say
 from ..context import Context
-from ..definition.processes import stat
 from ..endpoint.owner import name_of
 from ..facts.start_up import Wait
+from ..kernel import stat
 
 _SYN_SENT, _CLOSED, _ESTABLISHED, _LISTEN = "02", "07", "01", "0A"
 _DNS = 53

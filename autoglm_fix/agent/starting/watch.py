@@ -9,8 +9,9 @@ from typing import Any, Iterable
 
 from .. import nvml
 from ..context import Context
-from ..definition.processes import alive, stat, tree
+from ..definition.processes import alive, tree
 from ..facts.start_up import Sample, StartUp
+from ..kernel import stat
 from .log import Log, log_of
 from .stacks import stacks
 from .waits import listening, waits

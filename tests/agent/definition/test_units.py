@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from autoglm_fix.agent.definition.specifiers import specified, unescaped
 from autoglm_fix.agent.definition.units import (
     assignments,
     entries,
     environment_file,
     seconds,
-    specified,
     substituted,
-    unescaped,
     words,
 )
 
