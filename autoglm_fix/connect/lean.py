@@ -21,6 +21,7 @@ _HEAD = re.compile(rf"^([ \t]*def \w+\((?:[^()]|\([^()]*\))*\))(?: -> {_TYPE})?:
 _PARAMETER = re.compile(rf"(\w): {_TYPE}")
 # A field needs some annotation; that of a class variable is read by dataclasses.
 _FIELD = re.compile(rf"^([ \t]+[\w.]+|\w+): (?!ClassVar){_TYPE}(?= = |$)", re.MULTILINE)
+_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n)+", re.MULTILINE)
 _IMPORT = re.compile(r"^(from (?!__future__)[\w.]+ import )([\w, ]+)$", re.MULTILINE)
 _ALL = re.compile(r"^__all__ = \[[^\]]*\]", re.MULTILINE)  # nobody imports a star
 _STRING = re.compile(rf"({_LONG}|" r'"(?:[^"\\\n]|\\.)*"|' r"'(?:[^'\\\n]|\\.)*'|#[^\n]*)")
@@ -37,6 +38,7 @@ def lean(source: str) -> str:
     text = _DOCSTRING.sub(_nothing, source)
     text = _HEAD.sub(lambda found: _PARAMETER.sub(r"\1", found[1]) + ":", text)
     text = _FIELD.sub(r"\1: 0", text)
+    text = _TYPES.sub(lambda found: "\n" * found[0].count("\n"), text)
     text = _IMPORT.sub(lambda found: _needed(found[1], found[2], text), text)
     text = _ALL.sub(lambda found: "\n" * found[0].count("\n"), text)
     parts = _STRING.split(text)
@@ -56,5 +58,9 @@ def _nothing(docstring: re.Match[str]) -> str:
 
 def _needed(head: str, names: str, text: str) -> str:
     """The import without those names that stand nowhere else."""
-    kept = [name for name in names.split(", ") if text.count(name.split()[-1]) > 1]
+    kept = [name for name in names.split(", ") if _stands_elsewhere(name.split()[-1], text)]
     return head + ", ".join(kept) if kept else ""
+
+
+def _stands_elsewhere(name: str, text: str) -> bool:
+    return text.count(name) > 1 and len(re.findall(rf"\b{name}\b", text)) > 1

@@ -10,13 +10,19 @@ from autoglm_fix.launch import ByHand, Edit, edited
 
 from .registry import Declined
 
+# Why there is no definition to edit, each with a sentence of its own.
+_REASONS = {
+    "no-definition": "launch.no-definition",
+    "unreadable": "launch.unreadable",
+    "not-found-in-text": "launch.not-found-in-text",
+    "image": "launch.image",
+}
 
-def offer(
-    service: Service, edit: Edit, *, fix: str, says: str, values: Mapping[str, str]
-) -> Iterator[Change | Declined]:
-    """The changes that make the edit; declined as ``<fix>.by-hand`` where no definition can be edited."""
+
+def offer(service: Service, edit: Edit, *, says: str, values: Mapping[str, str]) -> Iterator[Change | Declined]:
+    """The changes that make the edit; declined with the whole corrected command where no definition can be edited."""
     made = edited(service, edit, says=says, values=values)
     if isinstance(made, ByHand):
-        yield Declined(f"{fix}.by-hand", {"command": made.command, "reason": made.reason})
+        yield Declined(_REASONS[made.reason], {"command": made.command})
     else:
         yield from made

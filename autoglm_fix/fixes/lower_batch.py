@@ -64,7 +64,7 @@ def lower_batch(
         options["--enforce-eager"] = None
     says = "lower_batch.fit" if chosen else "lower_batch.no-eager"
     values = {"options": " ".join(f"{name} {value}" for name, value in chosen.items())}
-    yield from offer(service, Edit(options), fix="lower_batch", says=says, values=values)
+    yield from offer(service, Edit(options), says=says, values=values)
 
 
 def _too_large(sums: Plan, gpus: Gpus) -> Declined:

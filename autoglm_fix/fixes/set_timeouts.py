@@ -96,7 +96,7 @@ def set_timeouts(
         options = [f"{_OF_CONTAINERS[name]}={value:.0f}s" for name, value in edit.limits.items()]
         yield Declined("set_timeouts.container", {"options": " ".join(options)})
     else:
-        for made in offer(service, edit, fix="set_timeouts", says="set_timeouts.set", values=_told(edit)):
+        for made in offer(service, edit, says="set_timeouts.set", values=_told(edit)):
             by_hand = isinstance(made, Declined) and not (edit.options or edit.environment)
             yield Declined("set_timeouts.definition", _told(edit)) if by_hand else made
 

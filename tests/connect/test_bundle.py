@@ -63,6 +63,9 @@ class _Bare(ast.NodeTransformer):
                 node.body = statements
         return node
 
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
     def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
         return None if ast.unparse(node.targets[0]) == "__all__" else node
 

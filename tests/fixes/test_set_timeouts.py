@@ -152,7 +152,7 @@ DECLINED = [
     ("it waits for a lock", "set_timeouts.locked"),
     ("it waits for a lock that nobody holds", "set_timeouts.lock-left"),
     ("shared memory is full", "set_timeouts.shared-memory"),
-    ("a worker that has nothing but the default", "set_timeouts.by-hand"),
+    ("a worker that has nothing but the default", "launch.no-definition"),
 ]
 
 

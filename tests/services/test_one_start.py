@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 DISK2 = "/srv/disk2/name"
 SEARCH = ("-e", '{"weights_search": ["/srv/disk2"]}')
-NO_NUMBER = "Environment=VLLM_RPC_TIMEOUT=soon"
+NO_NUMBER = "Environment=HF_HUB_ETAG_TIMEOUT=soon"
 ONLY_ON_TIME = "diagnose: timeouts\nfix: set_timeouts"
 
 

@@ -25,19 +25,3 @@ def run(*argv: str, patience_s: float = 15.0) -> tuple[int, str, str]:
         raise CannotTell(f"{argv[0]} cannot be run: {err.strerror}") from err
     out, errors = (each[-_LONGEST:].decode("utf-8", "replace") for each in (done.stdout, done.stderr))
     return done.returncode, out, errors
-
-
-def tail(path: str, lines: int = 200) -> list[str]:
-    """The last lines of a log file, none where it cannot be read."""
-    try:
-        with open(path, "rb") as source:
-            size = source.seek(0, os.SEEK_END)
-            source.seek(max(0, size - (1 << 17)))
-            return last(source.read().decode("utf-8", "replace"), lines)
-    except OSError:
-        return []
-
-
-def last(text: str, lines: int = 200) -> list[str]:
-    """The last lines of a text, each cut to what people read; of a progress bar its last state."""
-    return [line.rstrip("\r").rpartition("\r")[2][:500] for line in text.splitlines()[-lines:]]

@@ -16,8 +16,8 @@ from ..facts.service import Definition, Ended, Limits, Source
 from ..service import ServiceSpec
 from ..unknown import CannotTell
 from . import Looked, NotDefined
-from .commands import tail
 from .control import Control
+from .logs import tail
 from .processes import argvs, everyone, tree
 from .start import script_of
 from .texts import source

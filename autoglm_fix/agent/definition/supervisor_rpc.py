@@ -12,7 +12,7 @@ from ..changes import CannotChange
 from ..service import ServiceSpec
 from ..unknown import CannotTell
 from . import NotDefined
-from .commands import tail
+from .logs import tail
 from .processes import tree
 from .supervisor import STATES, Configuration, find, name_of
 

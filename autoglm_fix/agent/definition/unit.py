@@ -73,7 +73,7 @@ class Unit:
         variables, unread = self._environment()
         argv = self._argv(variables)
         sources = list(self.sources)
-        script = script_of(argv, self._one("WorkingDirectory"))
+        script = script_of(argv, self.one("WorkingDirectory"))
         if script:
             sources.append(source("script", script))
         return Definition(
@@ -85,19 +85,13 @@ class Unit:
             working_dir=self._folder(),
             sources=sources,
             limits=self._limits(),
-            restart=self._one("Restart") or "no",
-            group=self._one("Group") or None,
+            restart=self.one("Restart") or "no",
+            group=self.one("Group") or None,
             type=self._type(),
             unread=unread,
         )
 
-    def log_files(self) -> list[str]:
-        """The files that its output goes to."""
-        written = [self._one(name) for name in ("StandardOutput", "StandardError")]
-        pairs = [each.partition(":") for each in written]
-        return [path for how, _, path in pairs if how in ("file", "append", "truncate") and path]
-
-    def _one(self, key: str) -> str:
+    def one(self, key: str) -> str:
         """The last value of a setting, its specifiers filled; empty for none."""
         values = self.settings.get(key)
         return self._filled(values[-1][0]) if values else ""
@@ -152,18 +146,18 @@ class Unit:
         return argv if ":" in marks else substituted(argv, variables)
 
     def _user(self) -> str | None:
-        if self._one("DynamicUser").lower() in ("1", "yes", "true", "on"):
+        if self.one("DynamicUser").lower() in ("1", "yes", "true", "on"):
             return None
-        return self._one("User") or "root"
+        return self.one("User") or "root"
 
     def _folder(self) -> str:
-        folder = self._one("WorkingDirectory").lstrip("-")
+        folder = self.one("WorkingDirectory").lstrip("-")
         if folder == "~":
             return os.path.expanduser("~" + (self._user() or ""))
         return folder or "/"
 
     def _type(self) -> str:
-        return self._one("Type") or ("simple" if "ExecStart" in self.settings else "oneshot")
+        return self.one("Type") or ("simple" if "ExecStart" in self.settings else "oneshot")
 
     def _limits(self) -> Limits:
         set_by: dict[str, str] = {}

@@ -9,7 +9,8 @@ from typing import Mapping
 from ..facts.service import Ended
 from ..service import ServiceSpec
 from ..unknown import CannotTell
-from .commands import last, run, tail
+from .commands import run
+from .logs import last, tail
 from .unit import Unit
 
 # siginfo_t.si_code of a child that ended: exited; others were killed or dumped core.
@@ -49,7 +50,7 @@ def signal_name(number: int) -> str:
 
 def log_of(spec: ServiceSpec, name: str, unit: Unit | None, shown: Mapping[str, str] | None = None) -> list[str]:
     """The last lines since the last start, from files where the inventory or the unit says that it writes some."""
-    files = spec.logs if isinstance(spec.logs, list) else unit.log_files() if unit else []
+    files = spec.logs if isinstance(spec.logs, list) else _log_files(unit) if unit else []
     lines = [line for path in dict.fromkeys(files) for line in tail(path, 80)]
     if lines:
         return lines
@@ -60,3 +61,9 @@ def log_of(spec: ServiceSpec, name: str, unit: Unit | None, shown: Mapping[str, 
     except CannotTell:
         return []
     return [] if status else last(out)
+
+
+def _log_files(unit: Unit) -> list[str]:
+    """The files that its output goes to."""
+    pairs = [unit.one(name).partition(":") for name in ("StandardOutput", "StandardError")]
+    return [path for how, _, path in pairs if how in ("file", "append", "truncate") and path]

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..context import Context
 from ..definition import NotDefined
-from ..definition.commands import last, run
+from ..definition.commands import run
+from ..definition.logs import last
 from ..unknown import CannotTell
 
 _LINES = 120
