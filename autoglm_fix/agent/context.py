@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any, Callable, Dict, Protocol, TypeVar
 
 from .service import ServiceSpec
@@ -14,6 +13,7 @@ Emit = Callable[[Dict[str, Any]], None]
 _PROGRESS_EVERY_S = 0.2
 
 
+# For the controller.
 class Fact(Protocol):
     """The shape of a fact: a frozen dataclass with a class method ``collect``.
 
@@ -28,7 +28,7 @@ class Fact(Protocol):
     def collect(cls, *args: Any, **options: Any) -> Any: ...
 
 
-F = TypeVar("F", bound=Fact)
+F = TypeVar("F", bound="Fact")
 
 
 def _nobody(_event: dict[str, Any]) -> None:
@@ -73,18 +73,10 @@ class Context:
                 self._view = container_view(self, self.service, self._given)
         return self._view
 
-    def as_agent(self, view: View | None = None) -> Context:
-        """The same for whoever runs the agent, in place of the service's user; ``view`` in place of the service's."""
-        other = Context(self.declared, emit=self.emit)
-        other._view = view or self.view
-        other._service = replace(self.service, user=None)
-        other.parcels = self.parcels
-        return other
-
-    def telling(self, emit: Emit) -> Context:
-        """The same, with what it says heard by ``emit``."""
-        other = Context(self.declared, self._given, emit)
-        other._view, other._service, other.parcels = self._view, self._service, self.parcels
+    def like(self, emit: Emit | None = None, view: View | None = None, service: ServiceSpec | None = None) -> Context:
+        """The same, with another listener, another view, or another service (completed)."""
+        other = Context(self.declared, self._given, emit or self.emit)
+        other._view, other._service, other.parcels = view or self._view, service or self._service, self.parcels
         return other
 
     def fact(self, kind: type[F], **options: Any) -> F:

@@ -25,6 +25,7 @@ def pack(message: dict[str, Any]) -> bytes:
     return len(body).to_bytes(_LENGTH, "big") + body
 
 
+# For the controller.
 def pack_bytes(number: int, data: bytes) -> bytes:
     """Raw bytes for a request as a frame."""
     return (len(data) + 5).to_bytes(_LENGTH, "big") + _RAW + number.to_bytes(4, "big") + data

@@ -11,6 +11,7 @@ Manager = Literal["systemd", "docker", "compose", "supervisor", "command", "none
 Engine = Literal["vllm", "sglang", "transformers", "llama.cpp", "ollama", "custom"]
 
 
+# For the controller.
 class Compose(TypedDict, total=False):
     """Where a compose service is defined."""
 
@@ -19,6 +20,7 @@ class Compose(TypedDict, total=False):
     service: str
 
 
+# For the controller.
 class Secret(TypedDict, total=False):
     """Where a secret is read from: an environment variable of the controller, or a file."""
 

@@ -20,6 +20,7 @@ class Place:
     inside: str
     host: str | None
 
+    # For the controller.
     def __truediv__(self, name: str) -> Place:
         host = None if self.host is None else os.path.join(self.host, name)
         return Place(os.path.join(self.inside, name), host)

@@ -75,4 +75,5 @@ _lean = functools.cache(lean)
 @functools.cache
 def _packed(modules: tuple[tuple[str, str], ...]) -> bytes:
     # Sent to each host, made once a run: here the best compression is worth its time.
-    return zlib.compress("\0".join(part for module in modules for part in module).encode(), 9)
+    squeeze = zlib.compressobj(9, memLevel=9)
+    return squeeze.compress("\0".join(part for module in modules for part in module).encode()) + squeeze.flush()

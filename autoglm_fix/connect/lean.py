@@ -17,6 +17,8 @@ _TYPE = rf"{_NAMED}(?: \| {_NAMED})*"
 
 # Triple quotes at the start of a line are docstrings, by the formatter's own rule.
 _DOCSTRING = re.compile(rf"^([ \t]*){_LONG}$(?:\n+(?=(\1\S)))?", re.MULTILINE)
+# What the agent itself never looks at is marked so.
+_THEIRS = re.compile(r"^( *)# For the controller\.\n(?:\1@.*\n)*\1(?:def|class) .*\n(?:\1 .*\n|\n)*", re.MULTILINE)
 _HEAD = re.compile(rf"^([ \t]*def \w+\((?:[^()]|\([^()]*\))*\))(?: -> {_TYPE})?:", re.MULTILINE)
 _PARAMETER = re.compile(rf"(\w): {_TYPE}")
 # A field needs some annotation; that of a class variable is read by dataclasses.
@@ -24,6 +26,7 @@ _FIELD = re.compile(rf"^([ \t]+[\w.]+|\w+): (?!ClassVar){_TYPE}(?= = |$)", re.MU
 _TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n)+", re.MULTILINE)
 _IMPORT = re.compile(r"^(from (?!__future__)[\w.]+ import )([\w, ]+)$", re.MULTILINE)
 _ALL = re.compile(r"^__all__ = \[[^\]]*\]", re.MULTILINE)  # nobody imports a star
+_WORD = re.compile(r"\w")
 _STRING = re.compile(rf"({_LONG}|" r'"(?:[^"\\\n]|\\.)*"|' r"'(?:[^'\\\n]|\\.)*'|#[^\n]*)")
 _INDENT = re.compile(r"^(?: {4})+", re.MULTILINE)
 _SIGNS = ("=", "==", "!=", "+=", "<", ">", "+", "-", "*", "/", "|")
@@ -33,14 +36,16 @@ _HOLE = "\0"
 def lean(source: str) -> str:
     """A module's source without docstrings, comments, annotations, what only those needed, and wide blanks.
 
-    Line numbers stay, so that a traceback from a host points to the right place here.
+    Functions and classes under the comment "For the controller." stay here, too. Line numbers are kept, so that
+    a traceback from a host points to the right place here.
     """
-    text = _DOCSTRING.sub(_nothing, source)
+    text = _THEIRS.sub(_empty_lines, source)
+    text = _DOCSTRING.sub(_nothing, text)
     text = _HEAD.sub(lambda found: _PARAMETER.sub(r"\1", found[1]) + ":", text)
     text = _FIELD.sub(r"\1: 0", text)
-    text = _TYPES.sub(lambda found: "\n" * found[0].count("\n"), text)
+    text = _TYPES.sub(_empty_lines, text)
     text = _IMPORT.sub(lambda found: _needed(found[1], found[2], text), text)
-    text = _ALL.sub(lambda found: "\n" * found[0].count("\n"), text)
+    text = _ALL.sub(_empty_lines, text)
     parts = _STRING.split(text)
     code = _HOLE.join(parts[::2]).replace(", ", ",").replace(": ", ":")
     for sign in _SIGNS:
@@ -49,6 +54,10 @@ def lean(source: str) -> str:
     parts[::2] = code.split(_HOLE)
     parts[1::2] = ["" if each[0] == "#" else each for each in parts[1::2]]
     return "".join(parts)
+
+
+def _empty_lines(found: re.Match[str]) -> str:
+    return "\n" * found[0].count("\n")
 
 
 def _nothing(docstring: re.Match[str]) -> str:
@@ -63,4 +72,9 @@ def _needed(head: str, names: str, text: str) -> str:
 
 
 def _stands_elsewhere(name: str, text: str) -> bool:
-    return text.count(name) > 1 and len(re.findall(rf"\b{name}\b", text)) > 1
+    """Whether the text has that word more than once."""
+    found, at, end = 0, text.find(name), len(name)
+    while at >= 0 and found < 2:
+        found += not _WORD.search(text[at - 1 : at] + text[at + end : at + end + 1])
+        at = text.find(name, at + 1)
+    return found > 1

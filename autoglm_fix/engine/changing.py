@@ -17,7 +17,17 @@ from .bound import BoundStep
 from .events import ChangeMade, Doing, Listener, StepDone
 from .gather import Facts
 from .look import Look, rests_on
-from .restarts import Due, is_restart, judges_the_start, needs_start, service_now, start_of, was_started
+from .restarts import (
+    Due,
+    in_vain,
+    is_restart,
+    judges_the_start,
+    needs_start,
+    service_now,
+    start_of,
+    was_started,
+    without_starts,
+)
 from .results import ChangeRecord, Fault, StepStatus
 from .session import Session
 from .slot import Slot, judge_step, look_again, makeable, may_differ, reconsider, record_of, slot_result
@@ -101,9 +111,11 @@ class Changing:
     def _start(self, slots: Sequence[Slot]) -> None:
         """Start the service anew, once, for all that is due."""
         planned = self.due.planned or self._needed(slots)
+        vain = in_vain(slots, service_now(self.facts, self.spec)) if planned else None
         for slot in slots:
-            slot.start = None if isinstance(slot.start, ChangeRecord) else slot.start
-        if not planned:
+            slot.now = without_starts(slot.now, vain) if vain else slot.now
+            slot.start = vain if isinstance(slot.start, ChangeRecord) else slot.start
+        if vain or not planned:
             return
         slot, change = planned[0]
         started = time.monotonic()

@@ -80,7 +80,7 @@ class HostWalk:
         def look() -> None:
             for walk in self.current:
                 failed = [proof for proof in walk.proofs if proof.status == "failed" or proof.symptom == "garbage"]
-                names = [name for proof in failed for name in proof.points_to]
+                names = [name for proof in failed if not walk.explains(proof) for name in proof.points_to]
                 if names:
                     deeper.append(walk.look_deeper(names))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.facts.service import Service
@@ -12,7 +12,7 @@ from autoglm_fix.fixes import Declined
 from autoglm_fix.fixes.restart import restart_of
 
 from .gather import Facts
-from .look import refused, touches
+from .look import Look, refused, touches
 from .results import ChangeRecord
 from .slot import Slot, is_open
 
@@ -94,6 +94,32 @@ def start_of(service: Service | None, slot: Slot) -> Change | Declined | None:
     if isinstance(offer, Declined) or slot.step.permits(offer):
         return offer
     return refused(offer)
+
+
+def in_vain(slots: Sequence[Slot], service: Service | None) -> Declined | None:
+    """Why a service that is down is not started: a step has found what keeps it from coming up, and does not mend it.
+
+    One that runs has shown that it comes up, whatever a step makes of it.
+    """
+    if service is None or service.running is not None:
+        return None
+    for slot in slots:
+        for planned in () if slot.step.ignore_errors or judges_the_start(slot) else slot.now.plan:
+            found = planned.finding
+            if found.severity == "error" and found.symptom == "crashed" and not planned.changes:
+                return Declined("run.in-vain", {"step": slot.step.name})
+    return None
+
+
+def without_starts(look: Look, why: Declined) -> Look:
+    """The same look of a service that is not to be started, for the reason given."""
+    plan = []
+    for planned in look.plan:
+        others = tuple(change for change in planned.changes if not is_restart(change))
+        if others != planned.changes:
+            planned = replace(planned, changes=others, declined=(*planned.declined, why))
+        plan.append(planned)
+    return replace(look, plan=tuple(plan))
 
 
 def was_started(before: Service | None, now: Service) -> bool:

@@ -18,11 +18,12 @@ from .changing import Changing
 from .events import Doing, Listener, ProofDone
 from .look import Look, held, hold, look_at_all
 from .proving import Baseline, baseline_request, prove, read_baseline
-from .restarts import Due, place_of, service_now, start_of
+from .restarts import Due, in_vain, place_of, service_now, start_of, without_starts
 from .results import ChangeRecord, Fault, StepResult, StepStatus
 from .script import Script, ScriptStep
 from .session import Session
 from .slot import Slot, deepened, fresh, is_open, look_again, makeable, merged, record_of, slot_result, start_over
+from .verdict import first_cause
 
 # What a second look asks where the answer was none that a whole model would give.
 _OF_GARBAGE = ("weights",)
@@ -179,8 +180,14 @@ class ServiceWalk:
     def _preview(self) -> None:
         """Ask the host what each planned change would do, and whether it could be made."""
         slots = [slot for slot in self._every_slot() if slot.outcome is None]
+        changes = any(slot.now.changes for slot in slots)
+        self._service = service_now(self._facts, self.script.service) if changes else None
+        vain = in_vain(self._every_slot(), self._service)
+        if vain is not None:
+            for slot in slots:
+                slot.now = without_starts(slot.now, vain)
         planned = [(slot, change) for slot in slots for change in slot.now.changes]
-        start = self._announce(planned)
+        start = self._announce(vain)
         asked = [*planned, *([start] if start else ())]
         answers = self._session.preview([change for _, change in asked], self.script.service)
         for slot in slots:
@@ -194,17 +201,16 @@ class ServiceWalk:
             else:
                 slot.records.append(record)
 
-    def _announce(self, planned: Sequence[tuple[Slot, Change]]) -> tuple[Slot, Change] | None:
+    def _announce(self, vain: Declined | None) -> tuple[Slot, Change] | None:
         """The start that comes after the planned changes though no step plans it, and the step to show it beside.
 
-        Where there is none to offer that step says why.
+        Where there is none to offer, or it would be in vain, that step says why.
         """
         every = self._every_slot()
         for slot in every:
             slot.start = None
-        self._service = service_now(self._facts, self.script.service) if planned else None
         place = place_of(every, self._service)
-        offer = start_of(self._service, place) if place else None
+        offer = (vain or start_of(self._service, place)) if place else None
         if place is None or offer is None:
             return None
         if isinstance(offer, Declined) or self._holds:
@@ -249,6 +255,12 @@ class ServiceWalk:
                 return
             self.proofs.append(proof)
             self._emit(ProofDone(self._session.host, self.script.play, proof))
+
+    def explains(self, proof: Proof) -> bool:
+        """Whether it is known already why the service does not come up: reading more of its model tells nothing new."""
+        cause = first_cause([finding for slot in self._every_slot() for finding in slot.now.findings])
+        known = cause is not None and (not cause.consequence or cause.judged_by != "")
+        return known and proof.symptom in ("crashed", "refused")
 
     def is_broken(self) -> bool:
         """Whether it answered before anything was changed, failed its proof, and does not answer that question now."""

@@ -13,7 +13,7 @@ from autoglm_fix.agent.facts.model_files import ModelFiles
 from autoglm_fix.agent.facts.source import Source
 from autoglm_fix.agent.model.choice import is_index, weight_format
 from autoglm_fix.agent.naming import called, related
-from autoglm_fix.agent.offers.offer import Offer
+from autoglm_fix.agent.offers.offer import Offer, safe
 from autoglm_fix.diagnostics import Finding, weights
 from autoglm_fix.diagnostics import generation_config_findings as generation
 from autoglm_fix.diagnostics import tokenizer_findings as tokenizer
@@ -195,10 +195,12 @@ def _size(model: ModelFiles, name: str) -> int | None:
 
 
 def _place(model: ModelFiles, name: str) -> str | None:
-    """Where the bytes of that file belong on the host: behind its link where it has one."""
+    """Where the bytes of that file belong on the host: behind its link where it has one. Never out of the folder."""
     each = model.file(name)
     if each is not None:
         return each.host
+    if not safe(name):
+        return None
     if model.state == "file":
         return None if model.folder.host is None else os.path.join(os.path.dirname(model.folder.host), name)
     return (model.folder / name).host

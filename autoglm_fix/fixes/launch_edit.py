@@ -22,7 +22,9 @@ _REASONS = {
 def offer(service: Service, edit: Edit, *, says: str, values: Mapping[str, str]) -> Iterator[Change | Declined]:
     """The changes that make the edit; declined with the whole corrected command where no definition can be edited."""
     made = edited(service, edit, says=says, values=values)
-    if isinstance(made, ByHand):
+    if isinstance(made, ByHand) and not made.command:
+        yield Declined("launch.nobody-knows", {})
+    elif isinstance(made, ByHand):
         yield Declined(_REASONS[made.reason], {"command": made.command})
     else:
         yield from made

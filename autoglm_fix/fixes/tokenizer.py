@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.facts.generation_settings import GenerationSettings
@@ -75,13 +76,13 @@ def tokenizer(
     if file.host is None:
         yield Declined("tokenizer.no-host-path", {"subject": file.inside})
         return
-    if _edited(file.text, finding, tokenizer, texts) is None:
+    if _edited(file, finding, tokenizer, texts) is None:
         yield _declined(finding)
         return
-    text = file.text
+    edited = file
     for each in together:
-        text = _edited(text, each, tokenizer, texts) or text
-    yield rewritten(file.host, file, text, "tokenizer.correct" if file.state == "ok" else "tokenizer.write")
+        edited = replace(edited, text=_edited(edited, each, tokenizer, texts) or edited.text)
+    yield rewritten(file.host, file, edited.text, "tokenizer.correct" if file.state == "ok" else "tokenizer.write")
 
 
 def _target(finding: Finding, settings: GenerationSettings, texts: TokenizerTexts) -> TextFile | None:
@@ -104,10 +105,13 @@ def _declined(finding: Finding) -> Declined:
     return Declined("tokenizer.needs-good-file", {"file": file})
 
 
-def _edited(text: str, finding: Finding, tokenizer: Tokenizer, texts: TokenizerTexts) -> str | None:
+def _edited(file: TextFile, finding: Finding, tokenizer: Tokenizer, texts: TokenizerTexts) -> str | None:
     """The text of the finding's file without that fault, None where nothing here tells how."""
+    text = file.text
     if isinstance(finding, found.Broken):
         return mend(text)
+    if file.name.endswith(".json") and parse(text).problem:
+        return None
     if isinstance(finding, _IDS):
         return None if finding.right is None else set_key(text, finding.setting.split("."), finding.right)
     if isinstance(finding, _WORDS):
@@ -115,7 +119,7 @@ def _edited(text: str, finding: Finding, tokenizer: Tokenizer, texts: TokenizerT
     if isinstance(finding, found.SavedByNewer):
         return _readable(text, finding)
     if isinstance(finding, _TEMPLATES):
-        return _with_template(text, finding, tokenizer, texts)
+        return _with_template(file, finding, tokenizer, texts)
     return None
 
 
@@ -133,7 +137,7 @@ def _readable(text: str, finding: found.SavedByNewer) -> str | None:
     return set_key(remove_key(text, [rule.setting]), [rule.rename], value)
 
 
-def _with_template(text: str, finding: Finding, tokenizer: Tokenizer, texts: TokenizerTexts) -> str | None:
+def _with_template(file: TextFile, finding: Finding, tokenizer: Tokenizer, texts: TokenizerTexts) -> str | None:
     own = finding.file if isinstance(finding, _TEMPLATES) else ""
     if isinstance(finding, found.TemplateUnread):
         template = _template(texts, own)
@@ -148,9 +152,7 @@ def _with_template(text: str, finding: Finding, tokenizer: Tokenizer, texts: Tok
             template = _opening(_template(texts, own), finding.header)
     if template is None:
         return None
-    if own.endswith(".jinja") and isinstance(finding, (found.TemplateBroken, found.TemplateNoAssistantTurn)):
-        return template
-    return set_key(text, _path(text), template) if parse(text).values else template
+    return template if file.name.endswith(".jinja") else set_key(file.text, _path(file.text), template)
 
 
 def _template(texts: TokenizerTexts, source: str) -> str | None:

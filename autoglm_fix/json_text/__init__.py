@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -29,9 +30,10 @@ def parse(text: str) -> Parsed:
 
     def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         # Inner objects are read before outer ones, so what the last call finds is the outermost's.
-        names = [name for name, _ in pairs]
-        repeated[:] = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        return dict(pairs)
+        values = dict(pairs)
+        counts = Counter(name for name, _ in pairs) if len(values) < len(pairs) else {}
+        repeated[:] = [name for name, count in counts.items() if count > 1]
+        return values
 
     try:
         said = json.loads(text, object_pairs_hook=members)

@@ -16,6 +16,8 @@ Key: TypeAlias = "str | int"
 _SPACE = re.compile(r"[ \t\n\r]*")
 _READER = json.JSONDecoder()
 _DEEPEST = 200
+# More lines than these between the first difference and the last are sent as they are: to compare them takes too long.
+_COMPARED = 1000
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,14 @@ def remove_key(text: str, path: Sequence[Key]) -> str:
 
 def remove_duplicates(text: str) -> str:
     """The text with each key of its outermost object once: the last, which is the one that counts."""
-    names = [member.name for member in scan(text).members]
-    for name in dict.fromkeys(names):
-        for _ in range(names.count(name) - 1):
-            text = _without_member(text, [name])
-    return text
+    members = scan(text).members
+    last = {member.name: at for at, member in enumerate(members)}
+    parts, done = [], 0
+    for at, member in enumerate(members):
+        if last[member.name] > at:
+            parts.append(text[done : member.start])
+            done = members[at + 1].start
+    return "".join(parts) + text[done:]
 
 
 def splices(old: str, new: str) -> list[tuple[int, int, str]]:
@@ -94,8 +99,22 @@ def splices(old: str, new: str) -> list[tuple[int, int, str]]:
     starts = [0]
     for line in before:
         starts.append(starts[-1] + len(line.encode("utf-8")))
-    found = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
-    return [(starts[i], starts[j], "".join(after[k:m])) for tag, i, j, k, m in found if tag != "equal"]
+    first = _alike(before, after)
+    last = _alike(before[first:][::-1], after[first:][::-1])
+    old_lines, new_lines = before[first : len(before) - last], after[first : len(after) - last]
+    if max(len(old_lines), len(new_lines)) > _COMPARED:
+        found = [("replace", 0, len(old_lines), 0, len(new_lines))]
+    else:
+        found = SequenceMatcher(None, old_lines, new_lines, autojunk=False).get_opcodes()
+    return [
+        (starts[first + i], starts[first + j], "".join(new_lines[k:m])) for tag, i, j, k, m in found if tag != "equal"
+    ]
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many lines two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _without_member(text: str, path: Sequence[Key]) -> str:

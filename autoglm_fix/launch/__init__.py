@@ -65,7 +65,8 @@ def edited(service: Service, edit: Edit, *, says: str, values: Mapping[str, str]
         before = found.manager.texts
         changed = after.differing(before)
         if all(text.ours and text.kind != "record" for text in changed):
-            return [write(text, says, values) for text in changed]
+            unit = next((text.key for text in before.kind("unit")), "")
+            return [write(text, says, values, unit) for text in changed]
         if all(text.kind == "record" and text.ours for text in changed):
             return [recreated(service, before, after, says, values)]
         reason = "no-definition"

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from autoglm_fix.agent.changes.recreate import Recreate
 from autoglm_fix.agent.facts.service import Service
 
 from .record import ARGV, VARIABLES
 from .texts import Texts
 
+if TYPE_CHECKING:
+    from autoglm_fix.agent.changes.recreate import Recreate
+
 
 def recreated(service: Service, before: Texts, after: Texts, says: str, values: Mapping[str, str]) -> Recreate:
     """The change that makes the service's container start as the record now says."""
+    from autoglm_fix.agent.changes.recreate import Recreate  # few services need it, and what it brings along
+
     container = service.defined.container if service.defined is not None else None
     old: dict[str, str] = json.loads(before[VARIABLES].text)
     new: dict[str, str] = json.loads(after[VARIABLES].text)

@@ -87,10 +87,11 @@ def texts_of(service: Service) -> Texts:
     return Texts({text.key: text for text in texts})
 
 
-def write(text: Text, says: str, values: Mapping[str, str]) -> WriteFile:
-    """The change that gives a file this text, or makes it."""
+def write(text: Text, says: str, values: Mapping[str, str], like: str = "") -> WriteFile:
+    """The change that gives a file this text, or makes it; ``like`` the file whose words it may repeat."""
     file, digest = text.file, _digest(text.text)
-    return WriteFile(text.key, splices(file.text, text.text), file.sha256, digest, says, dict(values), "restart")
+    like = like if file.sha256 is None else ""
+    return WriteFile(text.key, splices(file.text, text.text), file.sha256, digest, says, dict(values), "restart", like)
 
 
 def worst(troubles: Iterable[str]) -> str:

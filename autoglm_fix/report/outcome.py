@@ -132,6 +132,16 @@ def waiting(step: StepResult, earlier: Iterable[StepResult]) -> bool:
     return any(len(each.subject) > 1 and each.subject in reason for other in open_steps for each in other.findings)
 
 
+def told_alike(steps: Iterable[StepResult]) -> list[list[StepResult]]:
+    """The steps in their order, those together that could tell nothing for one and the same reason."""
+    groups: dict[Hashable, list[StepResult]] = {}
+    for number, step in enumerate(steps):
+        mute = step.status is StepStatus.UNKNOWN and not (step.findings or step.changes or step.declined)
+        reason = (step.service, step.error.code, str(step.error.values)) if mute and step.error else None
+        groups.setdefault(reason or number, []).append(step)
+    return list(groups.values())
+
+
 def left(step: StepResult) -> tuple[Finding, ...]:
     """What is still wrong after a step, as far as it counts."""
     found = step.remaining or step.findings

@@ -8,7 +8,7 @@ from autoglm_fix.engine.events import HostPlan
 from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
 
 from .lines import Line, Span, Style, diff_lines, labelled, line
-from .outcome import alike, parts, waiting
+from .outcome import alike, parts, told_alike, waiting
 from .words import Words, interrupts
 
 _FOLDED = 6
@@ -50,19 +50,23 @@ class PlanView:
 
     def _steps(self, steps: Sequence[StepResult]) -> Iterator[Line]:
         waits = [step for number, step in enumerate(steps) if waiting(step, steps[:number])]
-        for step in steps:
-            if step not in waits or self._verbosity:
-                yield from self.step(step)
+        for group in told_alike(step for step in steps if step not in waits or self._verbosity):
+            for step in group[:-1]:
+                yield self._head(step)
+            yield from self.step(group[-1])
         if waits and not self._verbosity:
             yield line(Span(self._words.waiting(waits), "faint"), indent=2)
+
+    def _head(self, step: StepResult) -> Line:
+        place = f" [{step.service}]" if step.service else ""
+        return line(Span(step.name, "place"), Span(place, "faint"), indent=2)
 
     def step(self, step: StepResult) -> Iterator[Line]:
         """One step: what was found, what would be done about it, and why not more."""
         if not _speaks(step, self._verbosity):
             return
         words = self._words
-        place = f" [{step.service}]" if step.service else ""
-        yield line(Span(step.name, "place"), Span(place, "faint"), indent=2)
+        yield self._head(step)
         width = max(len(severity) for severity in _SEVERITY)
         if step.provisional is not None:
             yield line(Span(words.say("report.provisional", step=step.provisional), "faint"), indent=4)

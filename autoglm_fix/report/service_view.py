@@ -9,7 +9,7 @@ from autoglm_fix.proof import Proof
 
 from .again import Again
 from .lines import Line, Span, Style, cells, labelled, line
-from .outcome import BAD, Outcome, left, steps_of, waiting
+from .outcome import BAD, Outcome, left, steps_of, told_alike, waiting
 from .proof_view import proof_lines
 from .safe import safe_lines
 from .words import Advice, Words
@@ -32,6 +32,7 @@ class ServiceView:
         self._labels = {label: words.name("label", label) for label in _LABELS}
         self._width = max(map(cells, self._labels.values()))
         self._last = ""
+        self._explained = False
         self._said: set[str] = set()
         self._offered = frozenset(self._asked())
 
@@ -53,6 +54,8 @@ class ServiceView:
         """Everything about one service."""
         host = self._group.first
         steps = list(steps_of(host, name))
+        errors = [finding for step in steps for finding in step.findings if finding.severity == "error"]
+        self._explained = not all(finding.consequence for finding in errors)
         # What is left of a step is to be done first, and the proof then asked again.
         advised = (lambda advice: "") if self._unsolved(steps)[0] else self._advised
         yield from self._steps(steps, host.services[name].cause)
@@ -105,7 +108,7 @@ class ServiceView:
             for finding in step.findings
             if (finding.severity == "error" and step.status in _ACTED) or finding.code == cause
         ]
-        if not self._verbosity and not all(finding.consequence for finding in found):
+        if self._explained and not self._verbosity:
             found = [finding for finding in found if not finding.consequence]
         texts = dict.fromkeys((words.finding(finding), finding.code) for finding in found)
         for text, code in list(texts)[: None if self._verbosity else _SHOWN]:
@@ -145,8 +148,8 @@ class ServiceView:
 
     def _left(self, steps: Sequence[StepResult]) -> Iterator[Line]:
         unsolved, waits = self._unsolved(steps)
-        for step in unsolved:
-            yield from self._about(step)
+        for steps_alike in told_alike(unsolved):
+            yield from self._about(*steps_alike)
         if waits:
             yield self._line("left", Span(self._words.waiting(waits), "faint"))
 
@@ -156,13 +159,18 @@ class ServiceView:
         waits = [step for number, step in enumerate(steps) if waiting(step, steps[:number])]
         return [step for step in bad if step not in waits], waits
 
-    def _about(self, step: StepResult) -> Iterator[Line]:
+    def _about(self, step: StepResult, *others: StepResult) -> Iterator[Line]:
+        """What is left of a step, and of others of which the same is to be said."""
         words = self._words
-        status = words.name("step", step.status.value)
-        ignored = words.say("report.ignored") if step.ignored else ""
         self._last = ""
-        yield self._line("left", Span(status, _style(step)), words.colon, step.name, Span(ignored, "faint"))
-        found = dict.fromkeys((words.finding(finding), finding.code) for finding in left(step))
+        for each in (step, *others):
+            status = words.name("step", each.status.value)
+            ignored = words.say("report.ignored") if each.ignored else ""
+            yield self._line("left", Span(status, _style(each)), words.colon, each.name, Span(ignored, "faint"))
+        # That it does not run is a consequence: where something else is at fault, the reason below says enough.
+        brief = step.status is StepStatus.UNFIXED and self._explained and not self._verbosity
+        shown = [finding for finding in left(step) if not (brief and finding.consequence)]
+        found = dict.fromkeys((words.finding(finding), finding.code) for finding in shown)
         said = [(text, code) for text, code in found if text not in self._said]
         for text, code in said[: None if self._verbosity else _SHOWN]:
             yield self._line("", text, Span(f" ({code})", "faint"))

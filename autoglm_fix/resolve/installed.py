@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from autoglm_fix.agent.facts.environment import Distribution, Environment
 
-__all__ = ["Installed", "Unmet", "admits", "holds", "installed", "own_site", "unmet"]
+__all__ = ["Installed", "Unmet", "admits", "applies", "holds", "installed", "own_site", "unmet"]
 
 
 _OF_TORCH = ("torch", "torchvision", "torchaudio")
@@ -23,6 +23,7 @@ _VARIANT = re.compile(r"cu\d{2,3}|cpu|xpu|rocm[\d.]+")
 _BUILT = (".whl", ".tar.gz", ".tar.bz2", ".zip")
 # No line of metadata is longer; a number may have as many digits at most.
 _LONGEST_LINE = 4000
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Unmet:
 
 
 def installed(environment: Environment) -> dict[str, Installed]:
-    """What an import would use, by normalized name. Versions that cannot be read are left out."""
+    """What an import would use, by normalized name. Names and versions that are none are left out."""
     parsed = {each.location: tuple(_parsed(each)) for each in environment.distributions}
     asked = {canonicalize_name(line.name) for lines in parsed.values() for line in lines if not _of_extra(line)}
     own = own_site(environment) + "/"
@@ -88,14 +89,15 @@ def installed(environment: Environment) -> dict[str, Installed]:
             version = Version(each.version)
         except ValueError:
             continue
-        if each.shadowed or name in found:
+        # It becomes the name of a file, and a line of one.
+        if each.shadowed or name in found or not _NAME.fullmatch(name):
             continue
         found[name] = Installed(
             name,
             version,
             parsed[each.location],
-            each.requires_python or "",
-            tuple(each.extras),
+            _range(each.requires_python or ""),
+            tuple(extra for extra in each.extras if _NAME.fullmatch(canonicalize_name(extra))),
             broken=bool(each.problem) or name in twice or not admits(each.requires_python or "", environment.version),
             fixed=each.editable or _own(each.direct_url),
             direct=each.editable or bool(each.direct_url),
@@ -111,7 +113,7 @@ def unmet(found: Mapping[str, Installed], environment: Environment) -> list[Unme
         Unmet(each, line, optional=_of_extra(line))
         for each in found.values()
         for line in each.asks
-        if _applies(line, each, markers) and not _met(line, found)
+        if applies(line, markers, each.extras) and not _met(line, found)
     ]
 
 
@@ -142,6 +144,14 @@ def _requirement(line: str) -> Requirement | None:
         return None
 
 
+def _range(text: str) -> str:
+    """A range of versions, nothing for what is none."""
+    try:
+        return str(SpecifierSet(text))
+    except ValueError:
+        return ""
+
+
 def _own(url: str) -> bool:
     """Whether an origin is a folder or a checkout, as against a file that was built."""
     return "+" in url.partition(":")[0] or (url.startswith("file:") and not url.endswith(_BUILT))
@@ -151,11 +161,12 @@ def _of_extra(line: Requirement) -> bool:
     return line.marker is not None and "extra" in str(line.marker)
 
 
-def _applies(line: Requirement, each: Installed, markers: Mapping[str, str]) -> bool:
+def applies(line: Requirement, markers: Mapping[str, str], extras: Sequence[str] = ()) -> bool:
+    """Whether a requirement counts on that Python, for itself or for one of the extras."""
     if line.marker is None:
         return True
     try:
-        return any(line.marker.evaluate({**markers, "extra": extra}) for extra in ("", *each.extras))
+        return any(line.marker.evaluate({**markers, "extra": extra}) for extra in ("", *extras))
     except (UndefinedComparison, UndefinedEnvironmentName, ValueError):
         return False
 

@@ -13,9 +13,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from autoglm_fix.agent.facts.environment import Environment
+from autoglm_fix.agent.installed.distributions import without_credentials
 
 from . import Demand, NoSolution, Resolver, Solution, Tool, Wheels
-from .installed import holds, installed, unmet
+from .installed import applies, holds, installed, unmet
 from .parcels import Parcel, fetched
 from .pins import changes, locked, with_files
 from .pip_tools import PipTools
@@ -68,6 +69,12 @@ class Packages(Resolver):
             wish = _wish(environment, demand, sources, builds=tool != "pip-tools")
         except InvalidRequirement as err:
             return NoSolution("contradiction", f"a requirement cannot be read: {err}")
+        if wish is None:
+            return NoSolution("not-here", f"its Python calls itself {environment.version!r}")
+        address = _address(wish, demand)
+        if address is not None:
+            where = without_credentials(address.url or "")
+            return NoSolution("no-wheel", f"{address.name} is asked for from {where}, which no index is.")
         if tool == "pip-tools" and (obstacle := pip_tools.obstacle(wish.question({}, {}, {}))):
             return NoSolution("not-here", obstacle)
         answer, searched = smallest(wish, pip_tools if tool == "pip-tools" else uv, uv)
@@ -95,17 +102,25 @@ def _none(refused: Refused) -> NoSolution:
     return NoSolution(refused.code, refused.reason, refused.tail)
 
 
-def _wish(environment: Environment, demand: Demand, sources: Sources, *, builds: bool) -> Wish:
-    """InvalidRequirement where the demand cannot be read."""
+def _address(wish: Wish, demand: Demand) -> Requirement | None:
+    """What some package's metadata wants from an address of its own: neither fetched from there nor by its name."""
+    asked = [*map(Requirement, demand.requirements), *(one.requirement for one in wish.unmet if one.name in wish.named)]
+    return next((each for each in asked if each.url), None)
+
+
+def _wish(environment: Environment, demand: Demand, sources: Sources, *, builds: bool) -> Wish | None:
+    """InvalidRequirement where the demand cannot be read; None where nobody can say for which Python."""
+    target = Target.of(environment)
+    if target is None:
+        return None
     known = installed(environment)
     lacking = tuple(unmet(known, environment))
     asked = [Requirement(each) for each in demand.requirements]
-    asked = [each for each in asked if each.marker is None or each.marker.evaluate(dict(environment.markers))]
+    asked = [each for each in asked if applies(each, environment.markers)]
     verbatim = [each for each in asked if not any(one.repeated_by(each) for one in lacking)]
     named: set[str] = {canonicalize_name(each.name) for each in asked if not holds(each, known)}
     if not asked:
         named = {one.name for one in lacking if not one.optional}
-    target = Target.of(environment)
     return Wish(target, sources, known, lacking, tuple(verbatim), frozenset(named), demand.overrides, builds)
 
 
@@ -141,7 +156,7 @@ def _key(environment: Environment, demand: Demand, tool: Tool, index: str, wheel
         (each.name, each.version, each.requires, each.requires_python, each.problem, each.shadowed, each.direct_url)
         for each in environment.distributions
     ]
-    target = dataclasses.astuple(Target.of(environment))
+    target = [environment.version, environment.implementation, environment.machine, environment.glibc, environment.musl]
     own = dataclasses.astuple(environment.index)
     said = [target, markers, distributions, own, dataclasses.astuple(demand), tool, index, dataclasses.astuple(wheels)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()

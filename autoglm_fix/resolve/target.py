@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ __all__ = ["Target", "here"]
 
 # What uv can name, oldest first: `uv pip compile --help`, 0.5 to 0.13.
 _GLIBC_OF_UV = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
+_PYTHON = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(?:\.[0-9A-Za-z.+]{1,20})?\Z")
+_LIBC = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(?:\.[0-9]{1,3})?\Z")
 _MACHINES_OF_UV = ("x86_64", "aarch64")
 # Older names of platform tags, by the minor version of glibc that they stand for.
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -32,11 +35,12 @@ class Target:
     musl: str
 
     @classmethod
-    def of(cls, environment: Environment) -> Target:
-        """The one of an environment."""
-        return cls(
-            environment.version, environment.implementation, environment.machine, environment.glibc, environment.musl
-        )
+    def of(cls, environment: Environment) -> Target | None:
+        """The one of an environment; None where its version is none. What is no version of a libc is not known."""
+        if not _PYTHON.match(environment.version):
+            return None
+        glibc, musl = (text if _LIBC.match(text) else "" for text in (environment.glibc, environment.musl))
+        return cls(environment.version, environment.implementation, environment.machine, glibc, musl)
 
     @property
     def series(self) -> tuple[int, int]:

@@ -71,6 +71,15 @@ def test_an_edit_keeps_mode_and_owner(tmp_path: Path, state: State) -> None:
     assert (now.st_mode, now.st_uid, now.st_gid) == (was.st_mode, was.st_uid, was.st_gid)
 
 
+def test_a_new_file_is_as_closed_as_the_one_whose_words_it_repeats(tmp_path: Path, state: State) -> None:
+    unit, drop_in = tmp_path / "model.service", tmp_path / "model.service.d" / "new.conf"
+    unit.write_text("ExecStart=serve --api-key secret")
+    unit.chmod(0o600)
+    assert make(state, {**edit(drop_in, "new"), "like": str(unit)}) == [{"made": True}]
+    assert drop_in.stat().st_mode == unit.stat().st_mode
+    assert make(state, {**edit(tmp_path / "other.conf", "new"), "like": str(tmp_path / "gone")}) == [{"made": True}]
+
+
 @pytest.mark.parametrize("there", ["nothing", "file", "link", "folder"])
 def test_undo_brings_back_what_a_link_replaced(tmp_path: Path, state: State, there: str) -> None:
     tree = tmp_path / "tree"

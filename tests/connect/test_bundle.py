@@ -24,10 +24,12 @@ def name_of(path: Path) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Leaves out what the host never looks at: docstrings, annotations, and imports for those alone."""
+    """Leaves out what the host never looks at: docstrings, annotations, imports for those alone, and what is marked."""
 
-    def __init__(self, used: frozenset[str]) -> None:
+    def __init__(self, text: str, used: frozenset[str]) -> None:
         self._used = used
+        lines = enumerate(text.splitlines(), 2)
+        self._staying = {number for number, line in lines if line.strip() == "# For the controller."}
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
         if node.module != "__future__":
@@ -44,12 +46,14 @@ class _Bare(ast.NodeTransformer):
         node.annotation = None
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef | None:
+        if min(each.lineno for each in [node, *node.decorator_list]) in self._staying:
+            return None
         node.returns = None
         return self._silent(node)
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        return self._silent(node)
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef | None:
+        return None if node.lineno in self._staying else self._silent(node)
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         return self._silent(node)
@@ -72,7 +76,7 @@ class _Bare(ast.NodeTransformer):
 
 def bare(text: str, used: frozenset[str]) -> tuple[str, list[int]]:
     """A module as the host sees it, and the line of each of its statements."""
-    tree = _Bare(used).visit(ast.parse(text))
+    tree = _Bare(text, used).visit(ast.parse(text))
     return ast.dump(tree), [each.lineno for each in ast.walk(tree) if isinstance(each, ast.stmt)]
 
 
@@ -81,7 +85,7 @@ def used_in(text: str) -> frozenset[str]:
     found = set()
     whole = ast.parse(text)
     said = [each for each in whole.body if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) == "__all__"]
-    for each in [*ast.walk(_Bare(frozenset()).visit(whole)), *(below for one in said for below in ast.walk(one))]:
+    for each in [*ast.walk(_Bare(text, frozenset()).visit(whole)), *(below for one in said for below in ast.walk(one))]:
         match each:
             case ast.Name(id=name) | ast.Constant(value=str(name)):
                 found.add(name)

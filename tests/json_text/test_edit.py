@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoglm_fix.agent.changes.write_file import splice
+from autoglm_fix.json_text import parse
 from autoglm_fix.json_text.edit import remove_duplicates, remove_key, scan, set_key, splices
 
 FILE = '{\n  "a": 1,\n  "eos": [\n    1,\n    2\n  ],\n  "z": {"in": true}\n}\n'
@@ -63,6 +64,8 @@ def test_a_key_is_removed(text: str, path: list[str | int], wanted: str) -> None
 def test_duplicates_give_way_to_the_last() -> None:
     text = '{\n  "a": 1,\n  "b": 2,\n  "a": 3,\n  "a": 4\n}'
     assert remove_duplicates(text) == '{\n  "b": 2,\n  "a": 4\n}'
+    assert remove_duplicates('{"a": 1, "b": 2}') == '{"a": 1, "b": 2}'
+    assert remove_duplicates("{" + '"a": 1, ' * 50_000 + '"a": 2}') == '{"a": 2}'
 
 
 @pytest.mark.parametrize("path", [["gone"], ["a", "gone"], ["eos", 7], ["eos", "x"]])
@@ -116,3 +119,20 @@ def test_splices_leave_unchanged_lines_out() -> None:
     ((start, end, text),) = splices(old, new)
     assert old.encode()[start:end] == "line 50 你好\r\n".encode()
     assert text == "line fifty 你好\r\n"
+
+
+def test_a_long_file_of_lines_that_are_alike_is_edited_like_any_other() -> None:
+    lines = ["{\n", *['  "lstrip": false,\n'] * 100_000, '  "a": 1\n', "}\n"]
+    changed = [*lines]
+    changed[50_000] = '  "lstrip": true,\n'
+    old, new = "".join(lines), "".join(changed)
+    assert len(splices(old, new)) == 1
+    changed[1] = changed[-2] = '  "b": 2\n'
+    new = "".join(changed)
+    assert splice(old.encode(), splices(old, new)) == new.encode()
+
+
+def test_keys_that_repeat_are_named_in_their_order_however_many_there_are() -> None:
+    several = "".join(f'"k{number}": 1, ' for number in range(50_000))
+    assert parse(f'{{{several}"k7": 1, "k3": {{"a": 1, "a": 2}}, "k7": 3}}').repeated == ("k3", "k7")
+    assert parse(f'{{{several}"x": {{"a": 1, "a": 2}}}}').repeated == ()

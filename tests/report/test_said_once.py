@@ -39,7 +39,16 @@ def test_steps_that_only_wait_for_an_unfixed_one_are_a_line() -> None:
     assert text.count("could not be checked until that is done: 'a', 'b'") == 2
     assert reason not in text
     alone = summary(runs.result(runs.host("h", HostStatus.UNKNOWN, *waits)))
-    assert alone.count(reason) == 2
+    assert alone.count(reason) == 1
+
+
+def test_what_keeps_several_steps_from_telling_anything_is_said_once() -> None:
+    reasons = ("no container engine is on this host", "the service names no python")
+    faults = [Fault("run.unknown", {"reason": reason}) for reason in reasons]
+    steps = [replace(runs.UNKNOWN_STEP, name=n, error=faults[n == "b"]) for n in "abc"]
+    text = printed(runs.events(runs.result(runs.host("h", HostStatus.UNKNOWN, *steps))))
+    assert [text.count(reason) for reason in reasons] == [2, 2]  # in the plan, and in the summary
+    assert "left   could not tell: a\n         could not tell: c\n  why    no container engine" in text
 
 
 def test_a_reason_of_a_proof_and_what_to_do_are_said_once() -> None:

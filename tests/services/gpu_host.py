@@ -1,10 +1,10 @@
 """A host with GPUs, as far as a program can tell: a driver's libraries, module, cards and nodes, and a model server.
 
-    with boot(tmp_path / "host", share=[shared]) as host:
-        gpu = lay(host, shared)                     # RTX 4090, driver 580, Open-AutoGLM on vLLM 0.12, not started
-        gpu.cards(TOTAL=24564 << 20, USED=0)        # what NVML says from now on
-        gpu.define("--gpu-memory-utilization 0.97") # the README's command, with what is added
-        gpu.fix("run", "no-output", "--dry-run")    # the command line, on the host
+with boot(tmp_path / "host", share=[shared]) as host:
+    gpu = lay(host, shared)                     # RTX 4090, driver 580, Open-AutoGLM on vLLM 0.12, not started
+    gpu.cards(TOTAL=24564 << 20, USED=0)        # what NVML says from now on
+    gpu.define("--gpu-memory-utilization 0.97") # the README's command, with what is added
+    gpu.fix("run", "no-output", "--dry-run")    # the command line, on the host
 """
 
 from __future__ import annotations
@@ -76,7 +76,13 @@ class GpuHost:
 
     def cards(self, **values: object) -> None:
         """What NVML says, by the names of tests/nvml/stub.c. USED is without what the driver keeps for itself."""
-        lines = {"DRIVER": DRIVER, "NAMES": "NVIDIA GeForce RTX 4090", "CAPABILITIES": "8.9", "RESERVED": RESERVED, **values}
+        lines = {
+            "DRIVER": DRIVER,
+            "NAMES": "NVIDIA GeForce RTX 4090",
+            "CAPABILITIES": "8.9",
+            "RESERVED": RESERVED,
+            **values,
+        }
         lines["USED"] = ";".join(str(RESERVED + int(used)) for used in str(values.get("USED", 0)).split(";"))
         self.host.write("/run/nvml.conf", "".join(f"{name}={value}\n" for name, value in lines.items()), 0o666)
 
@@ -102,7 +108,11 @@ class GpuHost:
     def nodes(self, count: int, mode: int = 0o666) -> None:
         """The device nodes of so many cards."""
         self.host.run("sh", "-c", "rm -f /dev/nvidia*")
-        for name, major, minor in [*((f"nvidia{at}", 195, at) for at in range(count)), ("nvidiactl", 195, 255), ("nvidia-uvm", 510, 0)]:
+        for name, major, minor in [
+            *((f"nvidia{at}", 195, at) for at in range(count)),
+            ("nvidiactl", 195, 255),
+            ("nvidia-uvm", 510, 0),
+        ]:
             self.host.run("mknod", "-m", f"{mode:o}", f"/dev/{name}", "c", str(major), str(minor))
 
     def machine(self, count: int = 1, *, version: str = DRIVER, **values: object) -> None:
@@ -126,7 +136,10 @@ class GpuHost:
         if name == "torch":
             build = re.fullmatch(r"[\d.]+(?:\+cu(\d+)(\d))?", version)
             cuda = f"{build[1]}.{build[2]}" if build and build[1] else "12.8"
-            self.host.write(f"{site}/torch/version.py", TORCH.format(version=version if "+" in version else f"{version}+cu128", cuda=cuda))
+            self.host.write(
+                f"{site}/torch/version.py",
+                TORCH.format(version=version if "+" in version else f"{version}+cu128", cuda=cuda),
+            )
 
     @property
     def site(self) -> str:
@@ -164,7 +177,9 @@ class GpuHost:
 
     def look(self, *arguments: str, spec: Mapping[str, Any] | None = None, **environment: str) -> dict[str, Any]:
         """The document of a dry-run."""
-        return self.fix("run", "no-output", "--dry-run", "--format", "json", *arguments, spec=spec, **environment).document
+        return self.fix(
+            "run", "no-output", "--dry-run", "--format", "json", *arguments, spec=spec, **environment
+        ).document
 
 
 def lay(host: Host, shared: Path) -> GpuHost:
@@ -235,7 +250,10 @@ def model(folder: Path) -> Path:
     models.copy(models.tiny_vision(), folder)
     (folder / "model.safetensors").unlink()
     config = json.loads((folder / "config.json").read_text())
-    config["text_config"] |= {**_TEXT, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]}}
+    config["text_config"] |= {
+        **_TEXT,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]},
+    }
     config["vision_config"] |= _VISION
     (folder / "config.json").write_text(json.dumps(config))
     # As the transformers of that vLLM writes it.
@@ -273,7 +291,14 @@ _TEXT = {
 # One more than so many holes of a file are small ones.
 _HOLES, _BLOCK = 1000, 4096
 _NUMBERS = bytes.fromhex("3c3d") * (_BLOCK // 2)
-_VISION = {"depth": 24, "hidden_size": 1536, "num_heads": 12, "image_size": 336, "out_hidden_size": 4096, "intermediate_size": 13_696}
+_VISION = {
+    "depth": 24,
+    "hidden_size": 1536,
+    "num_heads": 12,
+    "image_size": 336,
+    "out_hidden_size": 4096,
+    "intermediate_size": 13_696,
+}
 
 
 def _tensors() -> Iterator[tuple[str, list[int]]]:

@@ -70,8 +70,11 @@ class Served:
     def start(self) -> int:
         """Start it, and wait until it listens. Its process, as the host counts."""
         self.host.run("systemctl", "start", self.name)
-        listens = f"until ss -ltnH 'sport = :{self.port}' | grep -q .; do sleep 0.05; done"
-        self.host.run("sh", "-c", listens)
+        return self.listening()
+
+    def listening(self) -> int:
+        """Wait until it listens. Its process, as the host counts."""
+        self.host.run("sh", "-c", f"until ss -ltnH 'sport = :{self.port}' | grep -q .; do sleep 0.05; done")
         return self.pid
 
     def shown(self, name: str) -> str:

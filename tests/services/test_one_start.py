@@ -6,7 +6,21 @@ import pytest
 
 from tests.hosts import Host
 
-from .lab import BEHAVIOUR, FOLDER, NO_ROOM, SETTINGS, Served, changes, play, playbook, proof, repair, result, step, undo
+from .lab import (
+    BEHAVIOUR,
+    FOLDER,
+    NO_ROOM,
+    SETTINGS,
+    Served,
+    changes,
+    play,
+    playbook,
+    proof,
+    repair,
+    result,
+    step,
+    undo,
+)
 
 pytestmark = pytest.mark.slow
 

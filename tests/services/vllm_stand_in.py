@@ -26,7 +26,10 @@ TOKEN, SEQUENCE, BESIDE, CONTEXT = 40_960, 151_552 * 4, 0.5 + 0.5 + 1.3, 400 << 
 
 
 class Memory(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint), *((name, ctypes.c_ulonglong) for name in ("total", "reserved", "free", "used"))]
+    _fields_ = [
+        ("version", ctypes.c_uint),
+        *((name, ctypes.c_ulonglong) for name in ("total", "reserved", "free", "used")),
+    ]
 
 
 def say(line: str) -> None:
@@ -81,7 +84,9 @@ def fit(card: Memory, model: str) -> int:
             f"than desired GPU memory utilization ({share}, {wanted / GIB:.2f} GiB). Decrease GPU memory utilization "
             "or reduce GPU memory used by other processes."
         )
-        raise SystemExit("RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}")
+        raise SystemExit(
+            "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"
+        )
     weights = sum(path.stat().st_size for path in Path(model).glob("*.safetensors"))
     sequences, length = int(option("--max-num-seqs", "256")), int(option("--max-model-len", "32768"))
     left = wanted - weights - round(BESIDE * GIB) - (sequences - 8) * SEQUENCE
@@ -93,7 +98,9 @@ def fit(card: Memory, model: str) -> int:
             f"{max(left, 0) // TOKEN}. Try increasing `gpu_memory_utilization` or decreasing `max_model_len` when "
             "initializing the engine."
         )
-        raise SystemExit("RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}")
+        raise SystemExit(
+            "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"
+        )
     return wanted
 
 

@@ -6,15 +6,8 @@ import json
 import os
 from typing import BinaryIO
 
-from ..formats import Source, gguf, safetensors, stand_in, torch_archive
+from ..formats import Source, stand_in
 
-_READERS = {
-    ".safetensors": safetensors.read,
-    ".gguf": gguf.read,
-    ".bin": torch_archive.read,
-    ".pth": torch_archive.read,
-    ".pt": torch_archive.read,
-}
 _SAYS = {"lfs-pointer": "it is a Git-LFS pointer", "html": "it is a web page or a server's message"}
 
 
@@ -22,8 +15,18 @@ def implausible(name: str, content: BinaryIO) -> str | None:
     """Why the bytes cannot be a whole file of that name, or None where nothing speaks against it."""
     source = Source(content.fileno(), os.fstat(content.fileno()).st_size)
     suffix = os.path.splitext(name)[1]
-    if suffix in _READERS:
-        verdict, _ = _READERS[suffix](source)
+    if suffix == ".safetensors":
+        from ..formats import safetensors
+
+        verdict, _ = safetensors.read(source)
+    elif suffix == ".gguf":
+        from ..formats import gguf
+
+        verdict, _ = gguf.read(source)
+    elif suffix in (".bin", ".pth", ".pt"):
+        from ..formats import torch_archive
+
+        verdict, _ = torch_archive.read(source)
     else:
         other = stand_in(source.read(0, 512), source.size, "text")
         if other is None:

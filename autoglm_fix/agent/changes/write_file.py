@@ -20,7 +20,8 @@ class WriteFile:
     ``splices`` are ``(start, end, text)`` in bytes of the old content, in order, not overlapping.
     ``before`` is the sha256 of the old content, None for a file that does not exist yet; ``after``
     is that of the result, so that a wrong computation never reaches the disk. ``risk`` is ``restart`` for a
-    file that the service reads at its start.
+    file that the service reads at its start. A new file is readable for those who may read the one that it is
+    ``like``, where that is named: it may repeat its secrets.
     """
 
     path: str
@@ -30,6 +31,7 @@ class WriteFile:
     says: str = ""
     values: dict[str, str] = field(default_factory=dict)
     risk: str = "safe"
+    like: str = ""
 
     kind: ClassVar[str] = "write_file"
     undo: ClassVar[str] = "exact"
@@ -48,7 +50,7 @@ class WriteFile:
             out.write(new)
             out.flush()
             os.fsync(out.fileno())
-            take_after(self.path, out.fileno())
+            take_after(self.like if self.before is None and self.like else self.path, out.fileno())
 
     def _contents(self) -> tuple[bytes, bytes]:
         old = b""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..context import Context
 from ..facts.service import Definition
+from ..kernel import text
 from ..service import ServiceSpec
 from ..unknown import CannotTell
 from . import Looked, NotDefined
@@ -17,14 +18,9 @@ from .unit import Unit, find, name_of
 from .units import words
 
 _SHOWN = (
-    *("LoadState", "LoadError", "ActiveState", "SubState", "Result", "UnitFileState", "NeedDaemonReload"),
-    *("MainPID", "ExecMainPID", "ExecMainCode", "ExecMainStatus", "NRestarts", "ControlGroup", "KillMode"),
-    *(
-        "ExecMainExitTimestampMonotonic",
-        "StateChangeTimestampMonotonic",
-        "ExecMainStartTimestampMonotonic",
-        "DropInPaths",
-    ),
+    "LoadState,LoadError,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload,DropInPaths,ControlGroup,KillMode,"
+    "MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,NRestarts,ExecMainStartTimestampMonotonic,"
+    "ExecMainExitTimestampMonotonic,StateChangeTimestampMonotonic"
 )
 _STATES = {
     "active": "running",
@@ -90,7 +86,7 @@ def look(ctx: Context, spec: ServiceSpec) -> Looked:
 
 def show(name: str) -> dict[str, str]:
     """What the manager says of a unit now, by property."""
-    status, out, err = run("systemctl", "show", name, "--property=" + ",".join(_SHOWN))
+    status, out, err = run("systemctl", "show", name, "--property=" + _SHOWN)
     if status:
         raise CannotTell(f"systemd does not answer: {err.strip() or out.strip() or f'exit status {status}'}")
     return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
@@ -125,13 +121,8 @@ def processes_of(group: str) -> list[int]:
         return []
     found: list[int] = []
     for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"):
-        for folder, _below, files in os.walk(root + group):
-            if "cgroup.procs" in files:
-                try:
-                    with open(os.path.join(folder, "cgroup.procs"), encoding="ascii") as lines:
-                        found += [int(line) for line in lines]
-                except OSError:
-                    continue
+        for folder, _below, _files in os.walk(root + group):
+            found += map(int, text(os.path.join(folder, "cgroup.procs")).split())
         if found:
             break
     return found

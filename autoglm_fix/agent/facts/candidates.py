@@ -79,7 +79,7 @@ class Candidates:
             named = [name for root in roots for name in ctx.view.names(root)]
             roots = list(dict.fromkeys([*roots, *named, *ctx.view.container.mounts]))
         walk = _Walk(ctx.view, gguf=(ctx.service.model or "").endswith(".gguf"))
-        unbarred = ctx.as_agent()
+        unbarred = ctx.like(view=ctx.view, service=replace(ctx.service, user=None))
         looked: list[tuple[Candidate, ModelFiles]] = []
         for path in walk.models([root for root in roots if walk.is_folder(root)]):
             ctx.progress("models found", len(looked), _MOST_MODELS, "models")

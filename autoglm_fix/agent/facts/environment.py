@@ -86,6 +86,7 @@ class Environment:
         layout = lay_out(folders, who, service.python, working_dir, variables)
         return _read(ctx, folders, layout, variables)
 
+    # For the controller.
     def installed(self, name: str) -> Distribution | None:
         """The distribution that an import would use, by its normalized name ("huggingface-hub")."""
         wanted = normal(name)

@@ -42,6 +42,7 @@ class GenerationSettings:
             asked_for_chats(ctx.service),
         )
 
+    # For the controller.
     @property
     def reads(self) -> list[str]:
         """The host paths that this rests on."""

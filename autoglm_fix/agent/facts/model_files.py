@@ -103,6 +103,7 @@ class ModelFiles:
         """The file of that name, None where it is neither there nor needed."""
         return next((each for each in self.files if each.name == name), None)
 
+    # For the controller.
     @property
     def reads(self) -> list[str]:
         """The host paths that this rests on."""

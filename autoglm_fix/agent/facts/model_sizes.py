@@ -22,6 +22,7 @@ class ModelSizes:
         files = TextFiles(ctx)
         return cls(files.inside, files.read("config.json"), files.read("preprocessor_config.json"))
 
+    # For the controller.
     @property
     def reads(self) -> list[str]:
         """The host paths that this rests on."""

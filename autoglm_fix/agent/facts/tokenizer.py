@@ -146,10 +146,12 @@ class Tokenizer:
             [file.host for file in [*texts.values(), *(file for file, _ in sources.values())] if file.host],
         )
 
+    # For the controller.
     def file(self, name: str) -> SettingsFile | None:
         """The settings file of that name."""
         return next((each for each in self.settings if each.name == name), None)
 
+    # For the controller.
     @property
     def template(self) -> Template | None:
         """The template that engines take, None where there is none."""

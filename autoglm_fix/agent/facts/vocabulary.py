@@ -65,6 +65,7 @@ class Vocabulary:
         reads = [f"{files.host}/{name}" for name in (*_READ, *_NAMED_IN) if files.host]
         return replace(_read(files, _named_ids(TextFiles(ctx))), reads=reads)
 
+    # For the controller.
     def token(self, id_or_text: int | str) -> Token | None:
         """The token of that id or text among ``tokens``."""
         return next((each for each in self.tokens if id_or_text in (each.id, each.text)), None)

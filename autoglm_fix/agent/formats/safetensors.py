@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from . import Content, Source, Tensor, Verdict, clean, described, stand_in
 
@@ -15,10 +16,6 @@ BITS = {
 _LONGEST_HEADER = 100_000_000  # the format's own limit
 _FIRST_READ = 1 << 16
 _MOST_DIMENSIONS = 32
-
-
-class _BrokenHeader(Exception):
-    """Why a header is none."""
 
 
 def read(source: Source) -> Verdict:
@@ -38,10 +35,11 @@ def read(source: Source) -> Verdict:
             return Content("safetensors", "truncated"), []
         return _broken("its header would be longer than the file")
     raw = head[8 : 8 + length] if 8 + length <= len(head) else head[8:] + source.read(len(head), 8 + length - len(head))
-    try:
-        tensors = _tensors(raw, 8 + length)
-    except _BrokenHeader as err:
-        return _broken(clean(str(err)))
+    tensors = _tensors(raw, 8 + length)
+    if tensors is None:
+        from .headers import fault
+
+        return _broken(clean(fault(raw, 8 + length)))
     end = tensors[-1].end if tensors else 8 + length
     state = "whole" if end == size else "truncated" if end > size else "padded"
     return described(Content("safetensors", state, expected_size=end), tensors), tensors
@@ -51,44 +49,33 @@ def _broken(problem: str) -> Verdict:
     return Content("safetensors", "broken", problem), []
 
 
-def _tensors(raw: bytes, base: int) -> list[Tensor]:
-    """The tensors in the order of their bytes, which leave no hole and do not overlap."""
+def _tensors(raw: bytes, base: int) -> list[Tensor] | None:
+    """The tensors in the order of their bytes, which leave no hole and do not overlap; None where that is not so."""
     try:
         header = json.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError) as err:
-        raise _BrokenHeader(f"its header is not JSON: {err}") from err
-    if not isinstance(header, dict):
-        raise _BrokenHeader("its header is no table of tensors")
-    header.pop("__metadata__", None)
-    tensors = [_tensor(name, entry, base) for name, entry in header.items()]
+        header.pop("__metadata__", None)
+        tensors = [tensor(name, entry, base) for name, entry in header.items()]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
     tensors.sort(key=lambda each: (each.begin, each.end))
-    at = base
-    for each in tensors:
-        if each.begin != at:
-            what = "overlaps the one before it" if each.begin < at else "leaves a hole before it"
-            raise _BrokenHeader(f"tensor {each.name} {what}")
-        at = each.end
-    return tensors
+    ends = [base, *(each.end for each in tensors)]
+    return tensors if all(each.begin == end for each, end in zip(tensors, ends)) else None
 
 
-def _tensor(name: str, entry: object, base: int) -> Tensor:
-    if not isinstance(entry, dict):
-        raise _BrokenHeader(f"the entry of tensor {name} is no table")
-    dtype, shape, offsets = entry.get("dtype"), _sizes(entry.get("shape")), _sizes(entry.get("data_offsets"))
-    if not isinstance(dtype, str) or shape is None or offsets is None or len(offsets) != 2:
-        raise _BrokenHeader(f"the entry of tensor {name} lacks dtype, shape or data_offsets")
-    begin, end = offsets
+def tensor(name: str, entry: dict[str, Any], base: int) -> Tensor:
+    """One tensor as the header has it. It raises one error or another where that is none."""
+    dtype, shape, (begin, end) = entry["dtype"], _sizes(entry["shape"]), _sizes(entry["data_offsets"])
     bits = BITS.get(dtype)
     values = 1
     for extent in shape:
         values *= extent
     if begin > end or (bits is not None and values * bits != (end - begin) * 8):
-        raise _BrokenHeader(f"tensor {name} is {dtype} {shape}, but has {end - begin} bytes")
+        raise ValueError(f"tensor {name} is {dtype} {shape}, but has {end - begin} bytes")
     return Tensor(name, clean(dtype), tuple(shape), base + begin, base + end)
 
 
-def _sizes(value: object) -> list[int] | None:
-    """The list of sizes that the value is, None where it is none."""
-    if not isinstance(value, list) or len(value) > _MOST_DIMENSIONS:
-        return None
-    return value if all(type(each) is int and 0 <= each < 1 << 62 for each in value) else None
+def _sizes(value: list[int]) -> list[int]:
+    sane = isinstance(value, list) and len(value) <= _MOST_DIMENSIONS
+    if not sane or any(type(each) is not int or not 0 <= each < 1 << 62 for each in value):
+        raise TypeError
+    return value

@@ -153,6 +153,20 @@ def read_head(path: str, longest: int = _LONGEST) -> bytes:
         os.close(fd)
 
 
+def start_of(path: str, longest: int) -> str | None:
+    """The start of a small text file, None where there is none that can be read."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return os.read(fd, longest).decode("utf-8", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+
+
 def wanted(found: Iterable[Distribution]) -> dict[str, set[str]]:
     """The extras of each distribution that another one asks for, by normal names."""
     asked: dict[str, set[str]] = {}
@@ -223,18 +237,7 @@ def _dist_info(place: str, shown: str, name: str, there: set[str]) -> Distributi
 
 
 def _small(folder: str, name: str, names: set[str], longest: int) -> str:
-    if name not in names:
-        return ""
-    try:
-        fd = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return ""
-    try:
-        return os.read(fd, longest).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(fd)
+    return (start_of(os.path.join(folder, name), longest) or "") if name in names else ""
 
 
 def _origin(text: str) -> tuple[str, bool]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..reach import Reach, Who
 from ..unknown import CannotTell
+from .distributions import start_of
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MINOR = re.compile(r"(?:python|pypy)(3\.\d+)(t?)(?:-\w+)?\Z")
@@ -55,18 +56,7 @@ class Folders:
     def text(self, inside: str) -> str | None:
         """The start of a small text file, None where there is none that can be read."""
         place = self.at(inside)
-        try:
-            fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK) if place else -1
-        except OSError:
-            return None
-        if fd < 0:
-            return None
-        try:
-            return os.read(fd, _MOST_OF_A_TEXT).decode("utf-8", "replace")
-        except OSError:
-            return None
-        finally:
-            os.close(fd)
+        return start_of(place, _MOST_OF_A_TEXT) if place else None
 
     def names(self, inside: str) -> list[str]:
         """What a folder holds, nothing where it is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from dataclasses import replace
 
 from ..context import Context
 from ..facts.model_files import ModelFile, ModelFiles
@@ -18,7 +19,7 @@ def list_folder(ctx: Context, folder: str, wanted: Wanted, deep: bool) -> Listin
     """The files of the model below ``folder``, their headers read (with ``deep`` every byte)."""
     found = _model_folder(os.path.normpath(folder), wanted)
     # It is the agent that reads here, not the service's user, and a folder of the host, whatever the service sees.
-    ctx = ctx.as_agent(View() if ctx.view.container else None)
+    ctx = ctx.like(view=View() if ctx.view.container else ctx.view, service=replace(ctx.service, user=None))
     model = ModelFiles.examine(ctx, Place(found, found), deep=deep)
     known = _checksums(found)
     offers = [_offer(found, each, known) for each in model.files if each.size is not None]

@@ -78,7 +78,7 @@ def prove(
     }
     started = time.monotonic()
     try:
-        watched = ctx.telling(seen.heard)
+        watched = ctx.like(emit=seen.heard)
         evidence["probe"] = call(watched, "proof.generate", generate.run.__name__, arguments, timeout_s=timeout_s)
     except NoAnswer as err:
         evidence["died"] = {**vars(err), "reason": str(err), "stage": seen.stage, "after_s": time.monotonic() - started}

@@ -1,0 +1,64 @@
+"""A service that is down is not started while something that keeps it from coming up is left as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from autoglm_fix.agent.changes import Change
+from autoglm_fix.agent.changes.restart import Restart
+from autoglm_fix.agent.changes.write_file import WriteFile
+from autoglm_fix.agent.facts.service import Running, Service
+from autoglm_fix.diagnostics import Finding
+from autoglm_fix.diagnostics.service_findings import Failed
+from autoglm_fix.engine.bound import BoundFix, BoundStep
+from autoglm_fix.engine.look import Look, Planned
+from autoglm_fix.engine.restarts import in_vain, without_starts
+from autoglm_fix.engine.slot import Slot, fresh
+from autoglm_fix.fixes import Declined, load
+
+from .pair import TEXT, Absent, Odd, Word
+
+DOWN = Service("autoglm", "systemd", "failed")
+UP = Service("autoglm", "systemd", "running", running=Running(7))
+START = Restart({}, "autoglm.service")
+EDIT = WriteFile("/m/a", [], None, "")
+CRASHES = Absent(subject="/m")
+FAILED = Failed(subject="autoglm.service", exit="1", ago="3 s", look="", log=[])
+RESTARTS = (BoundFix(load()["restart"]),)
+
+
+def slot(finding: Finding, *changes: Change, name: str = "s", starts: bool = False, ignored: bool = False) -> Slot:
+    step = BoundStep("p", name, TEXT, fixes=RESTARTS if starts else (), ignore_errors=ignored)
+    return fresh(step, Look(step, (finding,), (Planned(finding, changes, ()),)))
+
+
+LAST = slot(FAILED, START, starts=True)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "service", "vain"),
+    [
+        pytest.param(slot(CRASHES), DOWN, True, id="what keeps it from coming up is left"),
+        pytest.param(slot(CRASHES, EDIT), DOWN, False, id="it would be mended"),
+        pytest.param(slot(CRASHES), UP, False, id="one that runs has shown that it comes up"),
+        pytest.param(slot(CRASHES), None, False, id="nobody knows whether it runs"),
+        pytest.param(slot(CRASHES, ignored=True), DOWN, False, id="the playbook says to ignore it"),
+        pytest.param(slot(Word(subject="/m", word="bad")), DOWN, False, id="it would come up, and answer with nothing"),
+        pytest.param(slot(Odd(subject="/m")), DOWN, False, id="a warning"),
+    ],
+)
+def test_a_start_is_in_vain(earlier: Slot, service: Service | None, vain: bool) -> None:
+    why = in_vain([earlier, LAST], service)
+    assert why == (Declined("run.in-vain", {"step": "s"}) if vain else None)
+
+
+def test_that_it_does_not_run_is_no_reason_against_a_start() -> None:
+    assert in_vain([LAST], DOWN) is None
+
+
+def test_of_what_is_planned_only_the_start_is_left_out() -> None:
+    why = Declined("run.in-vain", {"step": "s"})
+    both = slot(FAILED, EDIT, START, starts=True).now
+    assert without_starts(both, why).plan == (Planned(FAILED, (EDIT,), (why,)),)
+    other = slot(CRASHES, EDIT).now
+    assert without_starts(other, why) == other
