@@ -95,7 +95,9 @@ def spoiled(value: Any, at: str, spoil: Spoil, place: str = "") -> Any:
     if not at.startswith(place):
         return value
     if is_dataclass(value) and not isinstance(value, type):
-        below = {each.name: spoiled(getattr(value, each.name), at, spoil, f"{place}.{each.name}") for each in fields(value)}
+        below = {
+            each.name: spoiled(getattr(value, each.name), at, spoil, f"{place}.{each.name}") for each in fields(value)
+        }
         changed = replace(value, **below)
         return _consistent(changed) if isinstance(changed, TextFile) and at.endswith(".text") else changed
     if isinstance(value, dict):
@@ -141,22 +143,30 @@ def every_field(cases: Iterable[Facts], spoils: Callable[[Any], Iterator[Spoil]]
 
 
 def texts_and_numbers(fact: Any) -> Iterator[Spoil]:
-    """Every text in place of a text, behind it and before it; every number in place of a number; None where that may be."""
-    for text in TEXTS.values():
-        yield lambda value, text=text: text if isinstance(value, str) else value
-        yield lambda value, text=text: value + text if isinstance(value, str) else value
-        yield lambda value, text=text: text + value if isinstance(value, str) else value
-    for number in (*NUMBERS, *([HUGE] if isinstance(fact, Vocabulary) else [])):
-        yield lambda value, number=number: number if type(value) is int else value
-    for number in FLOATS:
-        yield lambda value, number=number: number if isinstance(value, float) else value
-    yield lambda value: not value if isinstance(value, bool) else value
+    """Every text in place of a text, and behind or before it; every number in place of a number."""
+    for number, text in enumerate(TEXTS.values()):
+        yield _instead(str, text)
+        yield _beside(text, behind=bool(number % 2))
+    for whole in (*NUMBERS, *([HUGE] if isinstance(fact, Vocabulary) else [])):
+        yield _instead(int, whole)
+    for part in FLOATS:
+        yield _instead(float, part)
+    for said in (True, False):
+        yield _instead(bool, said)
 
 
 def long_texts(fact: Any) -> Iterator[Spoil]:
     """A mebibyte and the like in place of a text."""
     for text in LONG.values():
-        yield lambda value, text=text: text if isinstance(value, str) else value
+        yield _instead(str, text)
+
+
+def _instead(kind: type, other: object) -> Spoil:
+    return lambda value: other if type(value) is kind else value
+
+
+def _beside(text: str, *, behind: bool) -> Spoil:
+    return lambda value: (value + text if behind else text + value) if isinstance(value, str) else value
 
 
 def left_out(cases: Iterable[Facts]) -> Iterator[tuple[str, Facts]]:

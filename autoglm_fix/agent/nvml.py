@@ -27,7 +27,10 @@ class _Memory(ctypes.Structure):
 
 
 class _Memory2(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint), *((name, ctypes.c_ulonglong) for name in ("total", "reserved", "free", "used"))]
+    _fields_ = [
+        ("version", ctypes.c_uint),
+        *((name, ctypes.c_ulonglong) for name in ("total", "reserved", "free", "used")),
+    ]
 
 
 class _Process(ctypes.Structure):

@@ -114,6 +114,8 @@ def _asked_of_torch(environment: Environment) -> SpecifierSet:
 
 def _requirements(of: Distribution, markers: Mapping[str, str]) -> Iterator[Requirement]:
     for line in of.requires:
+        if "torch" not in line.lower():
+            continue  # there are a thousand
         try:
             requirement = Requirement(line)
         except InvalidRequirement:

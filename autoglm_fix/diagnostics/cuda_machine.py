@@ -83,7 +83,8 @@ def _version(text: str) -> str:
 
 def capability(card: Gpu) -> Pair | None:
     """Of a card, as numbers; None where the driver does not tell."""
-    return pair(card.capability) if card.capability and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", card.capability) else None
+    said = card.capability or ""
+    return pair(said) if re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", said) else None
 
 
 def pair(text: str) -> Pair:

@@ -33,7 +33,9 @@ _STEPS = {
     240: "LOGS_DIRECTORY",
 }
 # What vLLM and SGLang write before a line's own words: the process, the level, the time and the place in the code.
-_HEAD = re.compile(r"\A(?:\(\w+ pid=\d+\) *)?(?:(?:ERROR|WARNING|INFO) +(?:[\d-]+ [\d:.,]+ +)?(?:\[[\w.]+:\d+\] *)?)?(?=\S)")
+_HEAD = re.compile(
+    r"\A(?:\(\w+ pid=\d+\) *)?(?:(?:ERROR|WARNING|INFO) +(?:[\d-]+ [\d:.,]+ +)?(?:\[[\w.]+:\d+\] *)?)?(?=\S)"
+)
 _LONGEST = 300
 # A service that was restarted and is up for less than this has not shown that it stays up.
 _SETTLED_S = 120.0

@@ -148,8 +148,9 @@ class HostWalk:
             of_service = [walk for walk in self.walks if walk.script.service.name == name]
             steps = [step for walk in of_service for step in walk.results()]
             proofs = [proof for walk in of_service for proof in walk.proofs]
-            seen = next((walk.baseline.symptom for walk in of_service if walk.baseline is not None), None)
-            services[name] = service_verdict(steps, proofs, seen)
+            seen = next((walk.baseline for walk in of_service if walk.baseline is not None), None)
+            found = service_verdict(steps, proofs, seen and seen.symptom)
+            services[name] = replace(found, answered=seen and seen.answers)
         return HostResult(
             name=self.target.name,
             status=host_verdict(

@@ -108,11 +108,15 @@ class StepResult:
 
 @dataclass(frozen=True)
 class ServiceResult:
-    """One service: its status, what a caller saw of it before, and the code of the first cause."""
+    """One service: its status, what a caller saw of it before, and the code of the first cause.
+
+    ``answered`` says whether it answered well before anything was changed, None where nobody asked.
+    """
 
     status: HostStatus
     symptom: str = "none"
     cause: str | None = None
+    answered: bool | None = None
 
 
 @dataclass(frozen=True)

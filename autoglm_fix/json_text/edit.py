@@ -102,13 +102,11 @@ def splices(old: str, new: str) -> list[tuple[int, int, str]]:
     first = _alike(before, after)
     last = _alike(before[first:][::-1], after[first:][::-1])
     old_lines, new_lines = before[first : len(before) - last], after[first : len(after) - last]
-    if max(len(old_lines), len(new_lines)) > _COMPARED:
-        found = [("replace", 0, len(old_lines), 0, len(new_lines))]
-    else:
+    changed = [(0, len(old_lines), 0, len(new_lines))]
+    if max(len(old_lines), len(new_lines)) <= _COMPARED:
         found = SequenceMatcher(None, old_lines, new_lines, autojunk=False).get_opcodes()
-    return [
-        (starts[first + i], starts[first + j], "".join(new_lines[k:m])) for tag, i, j, k, m in found if tag != "equal"
-    ]
+        changed = [(i, j, k, m) for tag, i, j, k, m in found if tag != "equal"]
+    return [(starts[first + i], starts[first + j], "".join(new_lines[k:m])) for i, j, k, m in changed]
 
 
 def _alike(one: Sequence[str], other: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """The sentences, by code, in English and Chinese: one YAML file a topic and language.
 
-An entry is ``code: {summary: ..., advice: ...}`` or ``code: sentence``. ``{name}`` is filled with a
-value; ``{name:size}`` prints bytes for people, ``{name:list}`` joins a list (an empty one is "-"), ``{name:count}`` counts it.
+An entry is ``code: {summary: ..., advice: ...}`` or ``code: sentence``. ``{name}`` is filled with a value;
+``{name:size}`` prints bytes for people, ``{name:list}`` joins a list (an empty one is "-"), ``{name:count}`` counts it.
 """
 
 from __future__ import annotations

@@ -56,6 +56,8 @@ def verdict(host: HostResult, service: str | None = None) -> Verdict:
         return Verdict("answers-again" if repaired else "answers")
     if asked.status is HostStatus.CLEAN and repaired:
         return Verdict("repaired")
+    if asked.status is HostStatus.CLEAN and asked.answered:
+        return Verdict("answers-unproved")
     if asked.status in (HostStatus.FAILED, HostStatus.UNFIXED, HostStatus.PENDING):
         if proof is not None and proof.status == "verified":
             return Verdict("answers-faults")

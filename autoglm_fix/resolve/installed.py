@@ -23,7 +23,8 @@ _VARIANT = re.compile(r"cu\d{2,3}|cpu|xpu|rocm[\d.]+")
 _BUILT = (".whl", ".tar.gz", ".tar.bz2", ".zip")
 # No line of metadata is longer; a number may have as many digits at most.
 _LONGEST_LINE = 4000
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
+_LONGEST_VERSION = 100
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def installed(environment: Environment) -> dict[str, Installed]:
         except ValueError:
             continue
         # It becomes the name of a file, and a line of one.
-        if each.shadowed or name in found or not _NAME.fullmatch(name):
+        if each.shadowed or name in found or not _NAME.fullmatch(name) or len(str(version)) > _LONGEST_VERSION:
             continue
         found[name] = Installed(
             name,

@@ -41,11 +41,7 @@ FIXES = fixes.FIXES
 # The diagnostics whose findings a fix cures, and whose cases it is tried on.
 ABOUT = {
     name: sorted(
-        {
-            finding.code.partition(".")[0]
-            for finding in diagnostics.findings()
-            if issubclass(finding, FIXES[name].cures)
-        }
+        {finding.code.partition(".")[0] for finding in diagnostics.findings() if issubclass(finding, FIXES[name].cures)}
     )
     for name in SHIPPED
 }

@@ -21,7 +21,6 @@ from autoglm_fix.playbook import (
 from autoglm_fix.playbook.lint import lint
 from autoglm_fix.playbook.schema import schema
 
-
 VARIABLES = {
     "weights_search": None,
     "weights_source": "",

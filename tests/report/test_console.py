@@ -204,7 +204,8 @@ def test_a_code_without_a_sentence_shows_the_code_and_its_values() -> None:
 
 
 def test_a_provisional_step_names_what_it_waits_for() -> None:
-    assert f"    looked at again once this is done: {runs.WEIGHTS}\n" in printed(runs.events(runs.result(runs.DRY, dry_run=True)))
+    said = printed(runs.events(runs.result(runs.DRY, dry_run=True)))
+    assert f"    looked at again once this is done: {runs.WEIGHTS}\n" in said
 
 
 def test_a_change_without_undo_says_so() -> None:

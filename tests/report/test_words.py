@@ -111,7 +111,8 @@ def test_every_sentence_of_the_reports_is_used_and_there() -> None:
 
 OURS = {
     "status": [status.value for status in HostStatus],
-    "is": [status.value for status in HostStatus] + ["answers", "answers-again", "answers-faults", "silent", "badly"],
+    "is": [status.value for status in HostStatus]
+    + ["answers", "answers-again", "answers-faults", "answers-unproved", "silent", "badly"],
     "step": [status.value for status in StepStatus],
     "symptom": get_args(Symptom),
     "severity": get_args(Severity),

@@ -1,36 +1,34 @@
 """A host with GPUs, as far as a program can tell: a driver's libraries, module, cards and nodes, and a model server.
 
-with boot(tmp_path / "host", share=[shared]) as host:
-    gpu = lay(host, shared)                     # RTX 4090, driver 580, Open-AutoGLM on vLLM 0.12, not started
-    gpu.cards(TOTAL=24564 << 20, USED=0)        # what NVML says from now on
-    gpu.define("--gpu-memory-utilization 0.97") # the README's command, with what is added
-    gpu.fix("run", "no-output", "--dry-run")    # the command line, on the host
+``with gpu_host(folder) as gpu:`` gives one with an RTX 4090, driver 580 and Open-AutoGLM on vLLM 0.12, not started;
+``gpu.machine(...)`` and ``gpu.cards(...)`` say what there is from then on, ``gpu.define(...)`` how the service is
+started, ``gpu.fix(...)`` calls the command line there, and ``gpu.as_new()`` makes it what it was at first.
 """
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import importlib.util
-import json
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests import models, nvml
+from tests import nvml
 from tests.cli.command import Said
-from tests.hosts import Host
+from tests.hosts import Host, boot
 
+from .hollow import autoglm
 from .lab import PYTHON, ROOT, STATE, autoglm_fix, inventory
 
 HERE = Path(__file__).parent
 MIB, GIB = 1 << 20, 1 << 30
 PREFIX, MODEL, ENV_FILE = "/opt/autoglm", "/models/AutoGLM-Phone-9B", "/etc/default/autoglm"
 UNIT = "/etc/systemd/system/autoglm.service"
+DROP_IN = f"{UNIT}.d/50-autoglm-fix.conf"
 DRIVER = "580.95.05"
 RTX_4090, L40S = 24_564 * MIB, 46_068 * MIB
 # What the driver keeps of a card for itself.
@@ -64,25 +62,30 @@ SPEC: Mapping[str, Any] = {
     "served_model_name": "autoglm-phone-9b",
     "endpoint": "http://127.0.0.1:8000/v1",
 }
-# What the stand-in for torch must say of itself, by what people call its builds.
-TORCH = "from typing import Optional\n__version__ = {version!r}\ncuda: Optional[str] = {cuda!r}\nhip: Optional[str] = None\n"
+TORCH = "from typing import Optional\n__version__ = {version!r}\ncuda: Optional[str] = {cuda!r}\n"
 
 
 @dataclass(frozen=True)
 class GpuHost:
-    """A host that is up, with all that ``lay`` has put there."""
+    """A host that is up, with all that a healthy one has."""
 
     host: Host
 
+    # -- what there is
+
+    def machine(self, count: int = 1, *, version: str = DRIVER, **values: object) -> None:
+        """So many cards in every place where they show, with a driver of that version; ``values`` as of ``cards``."""
+        major = int(version.partition(".")[0])
+        self.cards(GPUS=count, DRIVER=version, **values)
+        self.cuda(DRIVER=13000 if major >= 580 else 12080 if major >= 570 else 12040, COUNT=count)
+        self.module(version)
+        self.bus(count)
+        self.nodes(count)
+
     def cards(self, **values: object) -> None:
         """What NVML says, by the names of tests/nvml/stub.c. USED is without what the driver keeps for itself."""
-        lines = {
-            "DRIVER": DRIVER,
-            "NAMES": "NVIDIA GeForce RTX 4090",
-            "CAPABILITIES": "8.9",
-            "RESERVED": RESERVED,
-            **values,
-        }
+        named = {"NAMES": "NVIDIA GeForce RTX 4090", "CAPABILITIES": "8.9", "TOTAL": RTX_4090}
+        lines = {"DRIVER": DRIVER, **named, "RESERVED": RESERVED, **values}
         lines["USED"] = ";".join(str(RESERVED + int(used)) for used in str(values.get("USED", 0)).split(";"))
         self.host.write("/run/nvml.conf", "".join(f"{name}={value}\n" for name, value in lines.items()), 0o666)
 
@@ -96,54 +99,42 @@ class GpuHost:
         if version:
             self.host.write("/sys/module/nvidia/version", f"{version}\n")
 
-    def bus(self, count: int, driver: str = "nvidia") -> None:
-        """So many NVIDIA cards on the PCI bus, in the hands of a kernel driver."""
+    def bus(self, count: int) -> None:
+        """So many cards on the PCI bus, in the hands of NVIDIA's driver."""
         self.host.run("sh", "-c", "rm -rf /sys/bus/pci/devices/*")
         for number in range(count):
             card = f"/sys/bus/pci/devices/0000:{number + 1:02x}:00.0"
             self.host.write(f"{card}/vendor", "0x10de\n")
             self.host.write(f"{card}/class", "0x030000\n")
-            self.host.run("ln", "-s", f"/sys/bus/pci/drivers/{driver}", f"{card}/driver")
+            self.host.run("ln", "-s", "/sys/bus/pci/drivers/nvidia", f"{card}/driver")
 
     def nodes(self, count: int, mode: int = 0o666) -> None:
-        """The device nodes of so many cards."""
+        """The device nodes of so many cards, none for none."""
         self.host.run("sh", "-c", "rm -f /dev/nvidia*")
-        for name, major, minor in [
-            *((f"nvidia{at}", 195, at) for at in range(count)),
-            ("nvidiactl", 195, 255),
-            ("nvidia-uvm", 510, 0),
-        ]:
+        numbers = {f"nvidia{at}": (195, at) for at in range(count)}
+        numbers |= {"nvidiactl": (195, 255), "nvidia-uvm": (510, 0)} if count else {}
+        for name, (major, minor) in numbers.items():
             self.host.run("mknod", "-m", f"{mode:o}", f"/dev/{name}", "c", str(major), str(minor))
 
-    def machine(self, count: int = 1, *, version: str = DRIVER, **values: object) -> None:
-        """So many cards in every place where they show, with a driver of that version."""
-        self.cards(GPUS=count, DRIVER=version, **values)
-        major = int(version.partition(".")[0])
-        self.cuda(DRIVER=13000 if major >= 580 else 12080 if major >= 570 else 12040, COUNT=count)
-        self.module(version)
-        self.bus(count)
-        self.nodes(count)
+    def libraries(self, *names: str) -> None:
+        """Which of the driver's libraries the linker finds: ``libnvidia-ml``, ``libcuda``."""
+        self.host.run("sh", "-c", _LIBRARIES, "sh", DRIVER, *names)
 
-    def install(self, name: str, version: str, *requires: str, python: str = ">=3.9") -> None:
+    def desktop(self, held: int) -> str:
+        """A process that draws on the card, and holds so much of it; who it is, as messages say it."""
+        self.host.run("sh", "-c", "ln -sf /bin/sleep /run/Xorg; (setsid /run/Xorg 1000 >/dev/null 2>&1 </dev/null &)")
+        pid = self.host.run("pgrep", "-x", "Xorg").stdout.strip()
+        self.cards(USED=held, DRAWING=f"{pid}:{held}")
+        return f"Xorg (pid {pid}, root, {held / GIB:.1f} GiB)"
+
+    def install(self, name: str, version: str, *requires: str) -> None:
         """A distribution of the service's environment, as its metadata has it, in the place of another version."""
-        site, stem = self.site, name.replace("-", "_")
-        self.host.run("sh", "-c", f"rm -rf {site}/{stem}-*.dist-info")
-        lines = ["Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}", f"Requires-Python: {python}"]
-        lines += [f"Requires-Dist: {line}" for line in requires]
-        self.host.write(f"{site}/{stem}-{version}.dist-info/METADATA", "\n".join(lines) + "\n")
-        self.host.write(f"{site}/{stem}-{version}.dist-info/INSTALLER", "pip\n")
-        self.host.write(f"{site}/{stem}-{version}.dist-info/RECORD", f"{stem}-{version}.dist-info/METADATA,,\n")
-        if name == "torch":
-            build = re.fullmatch(r"[\d.]+(?:\+cu(\d+)(\d))?", version)
-            cuda = f"{build[1]}.{build[2]}" if build and build[1] else "12.8"
-            self.host.write(
-                f"{site}/torch/version.py",
-                TORCH.format(version=version if "+" in version else f"{version}+cu128", cuda=cuda),
-            )
+        site = self.host.run("sh", "-c", f"echo {PREFIX}/lib/python3*/site-packages").stdout.strip()
+        self.host.run("sh", "-c", f"rm -rf {site}/{name.replace('-', '_')}-*.dist-info")
+        for path, text in _distribution(name, version, requires).items():
+            self.host.write(f"{site}/{path}", text)
 
-    @property
-    def site(self) -> str:
-        return self.host.run("sh", "-c", f"echo {PREFIX}/lib/python3*/site-packages").stdout.strip()
+    # -- the service
 
     def define(self, added: str = "", *, more: str = "", variables: str = "", command: str = README) -> None:
         """The unit and its env file; nothing is started."""
@@ -166,206 +157,114 @@ class GpuHost:
 
     @property
     def starts(self) -> int:
-        """How often the service was started since the boot."""
+        """How often its program has been started on this host."""
         self.host.run("journalctl", "--sync")
         return self.host.run("journalctl", "-u", "autoglm", "-o", "cat").stdout.count("vLLM API server version")
 
-    def fix(self, command: str, *arguments: str, spec: Mapping[str, Any] | None = None, **environment: str) -> Said:
-        """autoglm-fix on the host, with an inventory of the host alone."""
-        hosts = inventory(self.host, spec or SPEC)
-        return autoglm_fix(self.host, command, *arguments, *([] if command == "undo" else ["-i", hosts]), **environment)
+    # -- the command line
 
-    def look(self, *arguments: str, spec: Mapping[str, Any] | None = None, **environment: str) -> dict[str, Any]:
-        """The document of a dry-run."""
-        return self.fix(
-            "run", "no-output", "--dry-run", "--format", "json", *arguments, spec=spec, **environment
-        ).document
+    def fix(self, command: str, *arguments: str, spec: Mapping[str, Any] = SPEC, **environment: str) -> Said:
+        """autoglm-fix on the host, with an inventory of the host alone where the command takes one."""
+        hosts = ["-i", inventory(self.host, spec)] if command == "run" else []
+        return autoglm_fix(self.host, command, *arguments, *hosts, **environment)
 
+    def look(self, *arguments: str, spec: Mapping[str, Any] = SPEC) -> Said:
+        """A dry-run, as a document."""
+        return self.fix("run", "no-output", "--dry-run", "--format", "json", *arguments, spec=spec)
 
-def lay(host: Host, shared: Path) -> GpuHost:
-    """Everything that a healthy host has, with the service defined and down. ``shared``: a folder of both sides."""
-    gpu = GpuHost(host)
-    libraries = shared / "driver"
-    nvml.build(libraries)
-    nvml.build_cuda(libraries)
-    host.run("sh", "-c", _DRIVER_SCRIPT, "sh", libraries, DRIVER)
-    host.run("useradd", "--create-home", "autoglm")
-    host.run("sh", "-c", _MODEL_SCRIPT, "sh", model(shared / "model"), MODEL)
-    host.run("sh", "-c", _PYTHON_SCRIPT, "sh", ROOT, PREFIX, PYTHON)
-    _environment(gpu)
-    gpu.machine(1, TOTAL=RTX_4090)
-    gpu.define()
-    return gpu
+    def repair(self, *arguments: str, spec: Mapping[str, Any] = SPEC) -> Said:
+        """A run, as a document."""
+        return self.fix("run", "no-output", "--format", "json", *arguments, spec=spec)
+
+    def as_new(self) -> None:
+        """As it was at first: nothing runs, nothing is left of earlier runs, all is in order."""
+        self.host.run("sh", "-c", _AS_NEW, "sh", f"{UNIT}.d", STATE, PREFIX)
+        self.libraries("libnvidia-ml", "libcuda")
+        self.machine()
+        self.define()
 
 
-_DRIVER_SCRIPT = """
+@contextlib.contextmanager
+def gpu_host(folder: Path) -> Iterator[GpuHost]:
+    """A host with all that a healthy one has, the service defined and down. What it needs is made in ``folder``."""
+    with boot(folder / "host", share=[folder]) as host:
+        nvml.build(folder / "driver")
+        nvml.build_cuda(folder / "driver")
+        _environment(folder / "site")
+        host.run("useradd", "--create-home", "autoglm")
+        host.run("sh", "-c", _LAY, "sh", folder, ROOT, PREFIX, PYTHON, autoglm(folder / "model"), MODEL)
+        gpu = GpuHost(host)
+        gpu.as_new()
+        yield gpu
+
+
+_LAY = """
 set -e
-mkdir -p /opt/nvidia/lib /etc/ld.so.conf.d
-for name in libnvidia-ml libcuda; do
-    cp "$1/$name.so.1" "/opt/nvidia/lib/$name.so.$2"
-    ln -s "$name.so.$2" "/opt/nvidia/lib/$name.so.1"
-done
+mkdir -p /opt/nvidia/lib /etc/ld.so.conf.d /etc/supervisor/conf.d /var/log/supervisor "$6" /opt/lab/python/tests /opt/lab/python/autoglm_fix
+cp -r "$1/driver" /opt/lab/driver
 ln -s /run/nvml.conf /opt/nvidia/lib/nvml.conf
 ln -s /run/cuda.conf /opt/nvidia/lib/cuda.conf
 echo /opt/nvidia/lib >/etc/ld.so.conf.d/nvidia.conf
-ldconfig
 mount -t tmpfs -o mode=755 tmpfs /sys/module
 mount -t tmpfs -o mode=755 tmpfs /sys/bus/pci/devices
-"""
-_MODEL_SCRIPT = """
-set -e
-mkdir -p "$2"
-mount --bind "$1" "$2"
-"""
+mount --bind "$5" "$6"
 # The endpoints of the tests, where every user may read them.
-_PYTHON_SCRIPT = """
-set -e
-mkdir -p /opt/lab/python/tests /opt/lab/python/autoglm_fix
-cp -r "$1/tests/endpoint" "$1/tests/__init__.py" /opt/lab/python/tests
-cp -r "$1/autoglm_fix/agent" "$1/autoglm_fix/__init__.py" /opt/lab/python/autoglm_fix
-chmod -R a+rX /opt/lab
-"$3" -m venv --without-pip "$2"
+cp -r "$2/tests/endpoint" "$2/tests/__init__.py" /opt/lab/python/tests
+cp -r "$2/autoglm_fix/agent" "$2/autoglm_fix/__init__.py" /opt/lab/python/autoglm_fix
+"$4" -m venv --without-pip "$3"
+cp -rL "$1/site/." "$3"/lib/python3*/site-packages
+chmod -R a+rX /opt/lab "$3"
+chown -R autoglm: "$3"
+cp -a "$3" /opt/lab/environment
+"""
+_LIBRARIES = """
+version=$1
+shift
+rm -f /opt/nvidia/lib/lib*
+for name; do
+    cp "/opt/lab/driver/$name.so.1" "/opt/nvidia/lib/$name.so.$version"
+    ln -s "$name.so.$version" "/opt/nvidia/lib/$name.so.1"
+done
+ldconfig
+"""
+_AS_NEW = """
+systemctl stop autoglm supervisor 2>/dev/null
+systemctl reset-failed
+pkill -x Xorg
+rm -rf "$1" "$2" "$3" /root/*.yml /etc/supervisor/conf.d/*
+cp -a /opt/lab/environment "$3"
 """
 
 
-def _environment(gpu: GpuHost) -> None:
-    """The service's environment: metadata of all, and the code of what is really called."""
-    stack = yaml.safe_load((HERE / "gpu_packages.yml").read_text())
+def _environment(site: Path) -> None:
+    """The packages of the service: metadata of all, and the code of what is really called."""
+    stack: dict[str, Any] = yaml.safe_load((HERE / "gpu_packages.yml").read_text())
+    files: dict[str, str] = {}
     for line in stack.pop("others"):
-        gpu.install(*line.split("=="))
+        files |= _distribution(*line.split("=="))
     for name, about in stack.items():
-        gpu.install(name, about["version"], *about["requires"], python=about["python"])
+        files |= _distribution(name, about["version"], about["requires"])
+    files["vllm/entrypoints/openai/api_server.py"] = (HERE / "vllm_stand_in.py").read_text()
+    for path, text in files.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text)
     for name in ("tokenizers", "jinja2", "markupsafe"):
         spec = importlib.util.find_spec(name)
         assert spec and spec.origin
-        gpu.host.run("cp", "-r", Path(spec.origin).parent, gpu.site)
-    gpu.host.run("mkdir", "-p", f"{gpu.site}/transformers")
-    server = f"{gpu.site}/vllm/entrypoints/openai/api_server.py"
-    gpu.host.write(server, (HERE / "vllm_stand_in.py").read_text())
-    gpu.host.run("sh", "-c", f"chmod -R a+rX {PREFIX}; chown -R autoglm: {PREFIX}")
+        (site / name).symlink_to(Path(spec.origin).parent)
 
 
-def model(folder: Path) -> Path:
-    """AutoGLM-Phone-9B without what makes it heavy: true headers over holes of the right size, a small tokenizer."""
-    models.copy(models.tiny_vision(), folder)
-    (folder / "model.safetensors").unlink()
-    config = json.loads((folder / "config.json").read_text())
-    config["text_config"] |= {
-        **_TEXT,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 12, 12]},
-    }
-    config["vision_config"] |= _VISION
-    (folder / "config.json").write_text(json.dumps(config))
-    # As the transformers of that vLLM writes it.
-    settings = json.loads((folder / "tokenizer_config.json").read_text())
-    settings["additional_special_tokens"] = settings.pop("extra_special_tokens")
-    settings |= {"tokenizer_class": "PreTrainedTokenizerFast"}
-    settings.pop("backend", None)
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    files: list[dict[str, list[int]]] = [{}]
-    for name, shape in _tensors():
-        if sum(map(_bytes, files[-1].values())) + _bytes(shape) > 5 * 10**9:
-            files.append({})
-        files[-1][name] = shape
-    where: dict[str, str] = {}
-    for number, tensors in enumerate(files, 1):
-        name = f"model-{number:05d}-of-{len(files):05d}.safetensors"
-        _hollow(folder / name, tensors)
-        where |= dict.fromkeys(tensors, name)
-    total = sum(map(_bytes, (shape for tensors in files for shape in tensors.values())))
-    index = {"metadata": {"total_size": total}, "weight_map": where}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    folder.chmod(0o755)
-    return folder
-
-
-_TEXT = {
-    "vocab_size": 151_552,
-    "hidden_size": 4096,
-    "intermediate_size": 13_696,
-    "num_hidden_layers": 40,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 65_536,
-}
-# One more than so many holes of a file are small ones.
-_HOLES, _BLOCK = 1000, 4096
-_NUMBERS = bytes.fromhex("3c3d") * (_BLOCK // 2)
-_VISION = {
-    "depth": 24,
-    "hidden_size": 1536,
-    "num_heads": 12,
-    "image_size": 336,
-    "out_hidden_size": 4096,
-    "intermediate_size": 13_696,
-}
-
-
-def _tensors() -> Iterator[tuple[str, list[int]]]:
-    """Those of Glm4vForConditionalGeneration with its default sizes, as transformers makes them."""
-    wide, text, sight = 4096, "model.language_model", "model.visual"
-    yield f"{text}.embed_tokens.weight", [151_552, wide]
-    for number in range(40):
-        layer = f"{text}.layers.{number}"
-        for part, rows in (("q", wide), ("k", 256), ("v", 256)):
-            yield f"{layer}.self_attn.{part}_proj.weight", [rows, wide]
-            yield f"{layer}.self_attn.{part}_proj.bias", [rows]
-        yield f"{layer}.self_attn.o_proj.weight", [wide, wide]
-        yield f"{layer}.mlp.gate_up_proj.weight", [27_392, wide]
-        yield f"{layer}.mlp.down_proj.weight", [wide, 13_696]
-        for norm in ("input", "post_attention", "post_self_attn", "post_mlp"):
-            yield f"{layer}.{norm}_layernorm.weight", [wide]
-    yield f"{text}.norm.weight", [wide]
-    yield "lm_head.weight", [151_552, wide]
-    yield f"{sight}.embeddings.position_embedding.weight", [576, 1536]
-    yield f"{sight}.patch_embed.proj.weight", [1536, 3, 2, 14, 14]
-    yield f"{sight}.patch_embed.proj.bias", [1536]
-    for number in range(24):
-        block = f"{sight}.blocks.{number}"
-        yield f"{block}.norm1.weight", [1536]
-        yield f"{block}.norm2.weight", [1536]
-        yield f"{block}.attn.qkv.weight", [4608, 1536]
-        yield f"{block}.attn.proj.weight", [1536, 1536]
-        yield f"{block}.mlp.gate_proj.weight", [wide, 1536]
-        yield f"{block}.mlp.up_proj.weight", [wide, 1536]
-        yield f"{block}.mlp.down_proj.weight", [1536, wide]
-    yield f"{sight}.merger.proj.weight", [wide, wide]
-    yield f"{sight}.merger.post_projection_norm.weight", [wide]
-    yield f"{sight}.merger.post_projection_norm.bias", [wide]
-    yield f"{sight}.merger.gate_proj.weight", [13_696, wide]
-    yield f"{sight}.merger.up_proj.weight", [13_696, wide]
-    yield f"{sight}.merger.down_proj.weight", [wide, 13_696]
-    yield f"{sight}.post_conv_layernorm.weight", [1536]
-    yield f"{sight}.downsample.weight", [wide, 1536, 2, 2]
-    yield f"{sight}.downsample.bias", [wide]
-    yield f"{sight}.post_layernorm.weight", [1536]
-
-
-def _bytes(shape: list[int]) -> int:
-    return 2 * math.prod(shape)
-
-
-def _hollow(path: Path, tensors: Mapping[str, list[int]]) -> None:
-    """A file of BF16 tensors that takes a few megabytes of the disk, and shows no zeros to whoever does not read it all.
-
-    That is: none in the middle of a tensor, and more small holes at its begin than anybody counts.
-    """
-    table: dict[str, Any] = {}
-    at = 0
-    for name, shape in tensors.items():
-        table[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, at + _bytes(shape)]}
-        at += _bytes(shape)
-    header = json.dumps(table).encode()
-    header = header.ljust(-(-len(header) // 8) * 8)
-    with path.open("wb") as out:
-        out.write(len(header).to_bytes(8, "little") + header)
-        begin = out.tell()
-        for place in range(2 * _BLOCK * (begin // _BLOCK), 2 * _BLOCK * (_HOLES + begin // _BLOCK + 2), 2 * _BLOCK):
-            if begin <= place:
-                out.seek(place)
-                out.write(_NUMBERS)
-        for first, end in (each["data_offsets"] for each in table.values()):
-            place = max((first + end) // 2 - _BLOCK, first)
-            out.seek(begin + place)
-            out.write((2 * _NUMBERS)[: end - place])
-        out.truncate(begin + at)
+def _distribution(name: str, version: str, requires: Sequence[str] = ()) -> dict[str, str]:
+    """Path to text: what an installer leaves of a distribution, its code left out."""
+    stem = name.replace("-", "_")
+    info = f"{stem}-{version}.dist-info"
+    lines = ["Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}", "Requires-Python: >=3.9"]
+    lines += [f"Requires-Dist: {line}" for line in requires]
+    found = {"METADATA": "\n".join(lines) + "\n", "INSTALLER": "pip\n", "RECORD": f"{info}/METADATA,,\n"}
+    files = {f"{info}/{file}": text for file, text in found.items()}
+    if name == "torch":
+        build = re.fullmatch(r"[\d.]+\+cu(\d+)(\d)", version)
+        cuda = f"{build[1]}.{build[2]}" if build else "12.8"
+        full = version if build else f"{version}+cu128"
+        files["torch/version.py"] = TORCH.format(version=full, cuda=cuda)
+    return files

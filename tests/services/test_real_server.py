@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import models
+from tests.cli.command import Said
 from tests.hosts import Host, boot
 from tests.hosts.servers import transformers_command
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.slow
 MODEL = "/srv/models/smollm2"
 MOVED = "/srv/disk2/smollm2"
 TAGS = "weights,tokenizer,generation,timeouts,service"
-MORE = "Environment=HF_HUB_OFFLINE=1 HF_HOME=/var/tmp/hub\nTimeoutStopSec=60"
+MORE = "Environment=HF_HUB_OFFLINE=1 HF_HOME=/var/tmp/hub OMP_NUM_THREADS=1\nTimeoutStopSec=60"
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +42,12 @@ def served(host: Host) -> Served:
     return service
 
 
+def run(host: Host, *arguments: str) -> Said:
+    return repair(host, "-e", "max_new_tokens=8", *arguments, tags=TAGS)
+
+
 def test_one_that_is_down_is_started_waited_for_and_proved(host: Host, served: Served) -> None:
-    done = repair(host, tags=TAGS)
+    done = run(host)
     assert (done.code, changes(done), proof(done)) == (0, [("service", "restart", True)], "verified")
     (judged,) = result(done)["proof"]
     assert {check["name"]: check["status"] for check in judged["checks"]}["endpoint"] == "pass"
@@ -51,10 +56,10 @@ def test_one_that_is_down_is_started_waited_for_and_proved(host: Host, served: S
 
 def test_well_as_it_is_nothing_is_written_and_nothing_restarted(host: Host, served: Served) -> None:
     before, pid = host.written(), served.pid
-    dry = repair(host, "-C", tags=TAGS)
+    dry = run(host, "-C")
     assert (dry.code, result(dry)["status"], changes(dry), served.pid) == (0, "clean", [], pid)
     assert {path for path in host.written() if before.get(path) != host.written()[path]} == set()
-    again = repair(host, tags=TAGS)
+    again = run(host)
     assert (again.code, proof(again), changes(again), served.pid) == (0, "verified", [], pid)
 
 
@@ -62,7 +67,7 @@ def test_moved_under_its_feet_it_is_linked_and_not_interrupted(host: Host, serve
     """It has the model in memory and answers; what its next start needs is mended."""
     pid = served.pid
     host.run("mv", MODEL, MOVED)
-    done = repair(host, "-e", '{"weights_search": ["/srv/disk2"]}', tags=TAGS)
+    done = run(host, "-e", '{"weights_search": ["/srv/disk2"]}')
     assert (changes(done), served.pid) == ([("weights", "link", True)], pid)
     assert [each["code"] for each in step(done, "service")["declined"]] == ["run.held"]
     assert (done.code, proof(done)) == (0, "verified")
@@ -73,4 +78,4 @@ def test_moved_under_its_feet_it_is_linked_and_not_interrupted(host: Host, serve
 def test_undone_it_is_as_it_was_found(host: Host, served: Served) -> None:
     assert undo(host).code == 0
     assert served.state == "inactive"
-    assert not [path for path in host.written() if path.startswith(str(ROOT)) or path.startswith(f"{STATE}/kept")]
+    assert not [path for path in host.written() if path.startswith((str(ROOT), f"{STATE}/kept"))]

@@ -66,7 +66,8 @@ def memory() -> Memory:
             f"RuntimeError: Unexpected error from cudaGetDeviceCount(). Error {cuda}: system not yet initialized"
         )
     handle, found = ctypes.c_void_p(), Memory(version=ctypes.sizeof(Memory) | 2 << 24)
-    nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(handle))
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    nvml.nvmlDeviceGetHandleByIndex_v2(int(first), ctypes.byref(handle))
     nvml.nvmlDeviceGetMemoryInfo_v2(handle, ctypes.byref(found))
     # As CUDA counts: without what the driver keeps, and with what this process takes for being there.
     found.total -= found.reserved
