@@ -38,6 +38,8 @@ TEXTS = {
     "backticks": "`reboot`",
     "commands": "x; reboot && reboot | reboot\nreboot # rm -rf /",
     "quotes": "it's \"reboot\" \\'$(reboot)",
+    "secret": "$(reboot)_token=1",
+    "secret option": "--$(reboot)-token",
     "option": "--reboot=../../etc/x",
     "path": "../../etc/x",
     "absolute": "/../../etc/shadow",

@@ -12,7 +12,6 @@ import selectors
 import signal
 import sys
 import time
-import traceback
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -251,6 +250,8 @@ def _work(work: Any, request: dict[str, Any], sink: int, state: State, inlet: In
 
 
 def _crash() -> dict[str, Any]:
+    import traceback
+
     lines = traceback.format_exc().splitlines()
     return {"kind": "crash", "message": lines[-1], "tail": lines[-30:]}
 

@@ -38,7 +38,10 @@ class Outputs:
         """``records`` keeps the result, but for a dry-run, which leaves no trace here. ``no_log`` names steps."""
         self._files: list[TextIO] = []
         language = options.language(manner.lang)
-        again, choices = _again(choice), _choices(choice, manner)
+        masker = Masker([*_secrets(), *secrets], no_log)
+        # A password in what was typed (-e package_index=https://...) is the reader's to fill in again.
+        again = tuple(map(masker.text, _again(choice)))
+        choices = _choices(choice, manner)
         machine = manner.format_ != "text"
         self._console = Console(
             sys.stderr if machine else sys.stdout,
@@ -68,7 +71,6 @@ class Outputs:
             listeners.append(HtmlReport(self._open(manner.html, "--html"), language, options=again, choices=choices))
         if not manner.dry_run:
             listeners.append(_keeper(records, remember))
-        masker = Masker([*_secrets(), *secrets], no_log)
         masked_listeners = [masked(listener, masker) for listener in listeners]
 
         def listen(event: Event) -> None:

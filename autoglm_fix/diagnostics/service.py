@@ -54,7 +54,7 @@ def service(service: Service) -> Iterator[Finding]:
     if service.state == "by-hand":
         if service.running is None and service.expected and not service.unseen:
             argv = service.defined.argv if service.defined else None
-            yield found.NotStarted(subject=service.name, endpoint=service.endpoint, command=shlex.join(argv or []))
+            yield found.NotStarted(subject=service.name, endpoint=service.endpoint, command=plainly(argv or []))
     elif _is_down(service):
         yield from _why(service)
         yield from _down(service)

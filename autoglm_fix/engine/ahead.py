@@ -29,5 +29,5 @@ def ahead(service: ServiceSpec) -> tuple[str, ...]:
     if service.model and not service.model.startswith(("/", "~", ".")):
         modules.append("model.cached")
     if service.env_files:
-        modules.append("service_run.env_file")
+        modules += ["service_run.env_file", "definition.units"]
     return tuple(f"{AGENT}.{module}" for module in modules)

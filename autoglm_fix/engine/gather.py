@@ -78,6 +78,7 @@ class Facts:
         """The wanted facts: each its dataclass, ``Unknown`` or ``Broken``. One exchange for all that is new."""
         wanted = list(dict.fromkeys(wanted))
         new = [want for want in wanted if want not in self._known]
+        new.sort(key=lambda want: not getattr(want.kind, "slow", False))
         if new:
             beside, self._beside = self._beside, []
             names = [*(want.kind.__name__ for want in new), *(request.verb for request, _ in beside)]
@@ -91,10 +92,7 @@ class Facts:
         return {want: self._known[want] for want in wanted}
 
     def one(self, kind: type[Fact]) -> Any:
-        """A fact as it is known by now, or asked for where nobody has."""
-        for want, fact in reversed(self._known.items()):
-            if want.kind is kind:
-                return fact
+        """A fact as it is without what a plan would make: as it is known, else asked for."""
         want = Want.of(kind, {}, {}, Patience())
         return self.gather([want])[want]
 

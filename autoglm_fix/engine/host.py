@@ -149,8 +149,8 @@ class HostWalk:
             steps = [step for walk in of_service for step in walk.results()]
             proofs = [proof for walk in of_service for proof in walk.proofs]
             seen = next((walk.baseline for walk in of_service if walk.baseline is not None), None)
-            found = service_verdict(steps, proofs, seen and seen.symptom)
-            services[name] = replace(found, answered=seen and seen.answers)
+            found = service_verdict(steps, proofs, seen.symptom if seen else None)
+            services[name] = replace(found, answered=seen.answers if seen else None)
         return HostResult(
             name=self.target.name,
             status=host_verdict(

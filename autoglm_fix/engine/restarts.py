@@ -23,6 +23,8 @@ _UP = ("running", "starting", "restarting", "stopping")
 _RESTARTS = frozenset({_RESTART, "daemon-reload"})
 # A container that is made anew is started with it.
 _STARTS = _RESTARTS | {"recreate"}
+# What a caller sees of a service that does not come up.
+_NO_START = ("crashed", "hang")
 
 
 def is_restart(change: Change | ChangeRecord) -> bool:
@@ -103,10 +105,12 @@ def in_vain(slots: Sequence[Slot], service: Service | None) -> Declined | None:
     """
     if service is None or service.running is not None:
         return None
+    ended_by = {finding.judged_by for slot in slots for finding in slot.now.findings} - {""}
     for slot in slots:
         for planned in () if slot.step.ignore_errors or judges_the_start(slot) else slot.now.plan:
             found = planned.finding
-            if found.severity == "error" and found.symptom == "crashed" and not planned.changes:
+            again = found.symptom in _NO_START or slot.step.diagnostic.name in ended_by
+            if found.severity == "error" and again and not planned.changes:
                 return Declined("run.in-vain", {"step": slot.step.name})
     return None
 

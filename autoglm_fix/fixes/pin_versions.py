@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from packaging.version import Version
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.changes.install import Install
 from autoglm_fix.agent.facts.environment import Environment
+from autoglm_fix.agent.facts.package_index import PackageIndex
 from autoglm_fix.diagnostics.versions import NeedsVersions
 from autoglm_fix.resolve import Demand, NoSolution, Pin, Resolver, Solution, Tool, Wheels
 from autoglm_fix.resolve.installed import own_site
@@ -29,6 +31,7 @@ _MOST_NAMED = 6
 def pin_versions(
     finding: NeedsVersions,
     environment: Environment,
+    configured: PackageIndex,
     resolver: Resolver,
     together: Together,
     *,
@@ -45,6 +48,7 @@ def pin_versions(
     if environment.absent or not environment.version:
         yield Declined("pin_versions.no-python", {"reason": environment.absent or environment.python})
         return
+    environment = replace(environment, index=configured.index)
     asking = _Asking(environment, resolver, resolver_, index, _wheels(wheels))
     solution = asking.about(finding, together)
     if isinstance(solution, NoSolution):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 
 from autoglm_fix.agent.changes import Change
@@ -63,7 +62,7 @@ def restart_of(
     if service.state == "by-hand" or service.manager in ("none", "command"):
         argv = service.defined.argv if service.defined else service.running.argv if service.running else None
         if argv:
-            return Declined("restart.by-hand", {"subject": service.name, "command": shlex.join(argv)})
+            return Declined("restart.by-hand", {"subject": service.name, "command": plainly(argv)})
         return Declined("restart.nobody-knows", {"subject": service.name})
     if service.state == "absent":
         return Declined("restart.absent", {"subject": name, "manager": service.manager})

@@ -15,7 +15,7 @@ from .reading import definition, launch, live
 from .shapes import ByHand, Edit, Launch
 from .texts import write
 
-__all__ = ["ByHand", "Edit", "Launch", "edited", "limits", "read"]
+__all__ = ["ByHand", "Edit", "Launch", "edited", "limits", "plainly", "read"]
 
 
 def read(service: Service) -> Launch | None:
@@ -28,6 +28,11 @@ def read(service: Service) -> Launch | None:
     if not found.start.words or found.start.unclear in ("unreadable", "not-found-in-text"):
         found = live(service) or found
     return launch(found, service) if found.start.words else None
+
+
+def plainly(argv: Sequence[str]) -> str:
+    """A command for a person, quoted for a shell. A secret is its variable's name."""
+    return by_hand.plainly(argv)
 
 
 def limits(service: Service) -> Mapping[str, float]:

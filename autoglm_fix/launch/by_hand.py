@@ -14,9 +14,10 @@ from .reading import Reading, launch
 from .shapes import ByHand, Edit, Launch
 from .tables import words
 
+_NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 _SECRET = re.compile(
-    r"(?:.*[_-])?(?:api[_-]?key|token|secret|secret[_-]?key|access[_-]?key|password|passwd|credentials?|key)\Z",
-    re.IGNORECASE,
+    r"-{0,2}(?:[\w.-]*[_-])?(?:api[_-]?key|token|secret|secret[_-]?key|access[_-]?key|password|passwd|credentials?|key)\Z",
+    re.IGNORECASE | re.ASCII,
 )
 _HIDDEN = ("***",)
 
@@ -52,20 +53,25 @@ def command(of: Launch, edit: Edit) -> str:
     matters = {
         name: text
         for name, text in environment.items()
-        if name in edit.environment or name.startswith(tuple(words().variables))
+        if _NAME.match(name) and (name in edit.environment or name.startswith(tuple(words().variables)))
     }
     sets = [f"{name}={_quoted(name, text)}" for name, text in matters.items()]
     folder = of.working_dir
     before = [f"cd {shlex.quote(folder)} &&"] if folder and folder != "/" else []
     without = ["env", *(f"-u {name}" for name in unset)] if unset else []
-    return " ".join([*before, *without, *sets, *_words(argv, edit.environment)])
+    return " ".join([*before, *without, *sets, plainly(argv)])
+
+
+def plainly(argv: Sequence[str]) -> str:
+    """A command for a person, quoted for a shell. A secret is its variable's name."""
+    return " ".join(_words(argv))
 
 
 def _own(argv: Sequence[str]) -> Mapping[str, str]:
     return understand(argv).variables
 
 
-def _words(argv: Sequence[str], given: Mapping[str, str | None]) -> Iterator[str]:
+def _words(argv: Sequence[str]) -> Iterator[str]:
     """The words quoted; what follows an option that asks for a secret, or sets one, is a variable's name."""
     secret = ""
     for word in argv:
@@ -84,4 +90,4 @@ def _quoted(name: str, value: str) -> str:
 
 
 def _variable(name: str) -> str:
-    return name.lstrip("-").replace("-", "_").upper()
+    return re.sub(r"\W", "_", name.lstrip("-").upper())

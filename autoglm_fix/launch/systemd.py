@@ -194,6 +194,8 @@ class Unit:
         """The drop-in that is ours, or the ones that could become it."""
         there = [text for text in self.texts.kind("drop-in") if basename(text.file.inside) in _OURS]
         yield from there
+        if "/" in self._name:  # no unit is called so
+            return
         folder, root = self._folder()
         for name in _OURS:
             path = f"{folder}/{name}"

@@ -11,6 +11,10 @@ from .lines import Line, Span, line
 from .words import Words, amount, duration
 
 
+# The unit of waiting: how long it has taken, and how long it may.
+WAITING = "s"
+
+
 @dataclass(frozen=True)
 class Measure:
     """How far a piece of work is. The rate counts from ``begun_at``, when ``begun`` was done already."""
@@ -100,7 +104,7 @@ class Flights:
         now = self._clock()
         phase = self._words.name("phase", flight.phase)
         spans: list[str | Span] = [Span(flight.host, "strong"), "  ", Span(phase, "place")]
-        what = flight.measure.what if flight.measure is not None else flight.what
+        what = self._words.work(flight.measure.what) if flight.measure is not None else flight.what
         if what:
             spans += [" ", what]
         if flight.measure is not None:
@@ -113,7 +117,12 @@ class Flights:
 
 
 def progress(words: Words, measure: Measure, now: float) -> str:
-    """``62 %, 11.2 GiB of 18.1 GiB, 210.0 MiB/s, 34.0 s left``: as much of it as is known."""
+    """``62 %, 11.2 GiB of 18.1 GiB, 210.0 MiB/s, 34.0 s left``: as much of it as is known.
+
+    Waiting is not work: ``54.0 s of at most 30:00 min``.
+    """
+    if measure.unit == WAITING:
+        return words.say("report.progress-waiting", done=duration(measure.done), total=duration(measure.total))
     done = amount(measure.done, measure.unit)
     if measure.total <= 0:
         said = [words.say("report.progress-open", done=done)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Hashable, Iterator
 
 from autoglm_fix.engine.events import (
@@ -20,7 +21,7 @@ from autoglm_fix.engine.events import (
 )
 from autoglm_fix.engine.results import StepStatus
 
-from .flights import Flights, progress
+from .flights import WAITING, Flights, progress
 from .lines import Line, Span, Style, line
 from .summary import STATUS_STYLE
 from .words import Words, duration, shortened
@@ -28,6 +29,7 @@ from .words import Words, duration, shortened
 _FEW = 20
 _ANSWER = 80
 _LONG_S = 5.0
+_WAITED_S = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 _QUIET = (StepStatus.HEALTHY, StepStatus.SKIPPED, StepStatus.PENDING)
 _STEP: dict[StepStatus, Style] = {StepStatus.FIXED: "good", StepStatus.UNKNOWN: "warn", StepStatus.PENDING: "warn"}
 
@@ -118,17 +120,19 @@ class Happening:
             yield line(Span(self._words.say("report.done-of", done=self._done, total=self._hosts), "faint"))
 
     def _progress(self, event: Progress) -> Iterator[Line]:
-        """Without a live region, one line for each tenth of long work."""
+        """Without a live region, one line for each tenth of long work, and now and then while something is waited for."""
         measure = self._flights.measure(event.host)
         if self._live or measure is None or event.total <= 0 or (self._hosts > _FEW and not self._verbosity):
             return
         if self._clock() - measure.begun_at < _LONG_S and not self._verbosity:
             return
-        tenth = event.done * 10 // event.total
-        key = ("progress", event.host, event.what, tenth)
-        if tenth and key not in self._seen:
+        waits = event.unit == WAITING
+        mark = bisect(_WAITED_S, event.done) if waits else event.done * 10 // event.total
+        key = ("progress", event.host, event.what, mark)
+        if mark and key not in self._seen:
             self._seen.add(key)
-            yield self._about(event.host, f"{event.what}  {progress(self._words, measure, self._clock())}")
+            said = progress(self._words, measure, self._clock())
+            yield self._about(event.host, f"{self._words.work(event.what)}  {said}")
 
     def _once(self, host: str, key: Hashable, *said: str | Span) -> Iterator[Line]:
         if self._hosts <= _FEW or self._verbosity:

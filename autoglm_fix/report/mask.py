@@ -96,8 +96,8 @@ class Masker:
         return value
 
     def _setting(self, key: Any, value: Any) -> Any:
-        if isinstance(key, str) and isinstance(value, str) and value and names_a_secret(key):
-            return HIDDEN
+        if isinstance(key, str) and value and names_a_secret(key):
+            return _hidden(value)
         return self._any(value)
 
     def _arguments(self, values: Iterable[Any]) -> Iterator[Any]:
@@ -114,6 +114,13 @@ def masked(listener: Listener, masker: Masker) -> Listener:
         listener(masker.event(event))
 
     return listen
+
+
+def _hidden(value: Any) -> Any:
+    """A secret's value; numbers and the like are none."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(_hidden(each) for each in value)
+    return HIDDEN if isinstance(value, str) else value
 
 
 def _fields(value: DataclassInstance) -> tuple[dataclasses.Field[Any], ...]:

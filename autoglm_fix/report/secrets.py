@@ -13,17 +13,23 @@ HIDDEN = "***"
 # Names that hold a secret. "token" and "key" alone are words of this trade (eos_token, a tensor's key), so
 # they need a neighbour; in capitals, or as "token=", they are settings.
 _NAME = (
-    r"[\w.-]*(?:api[_-]?key|secret[_-]?key|access[_-]?key(?:[_-]id)?|private[_-]?key|auth[_-]?key|password|passwd"
+    r"[\w.-]*(?:api[ _-]?key|secret[_-]?key|access[_-]?key(?:[_-]id)?|private[_-]?key|auth[_-]?key|password|passwd"
     r"|passphrase|secret|credentials?|(?:hf|hub|access|auth|api|bearer|refresh|session|github|security"
     r"|modelscope)[_-]?token)"
 )
-_CAPITALS = r"[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)"
+_CAPITALS = r"(?:[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)|[A-Z0-9_]+_(?:PWD|PASS))"
 _IS = r"(?:\\*['\"])?\s*[=:]\s*"
 # "HF_TOKEN: not set" says something and gives nothing away.
 _VALUE = (
     r"(?!(?:not|unset|missing|absent|none|null|empty|true|false|is|was|required)\b|\*\*\*)"
-    r"(?:\\+\"[^\"\n]*\"?|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|(?:[^\s'\"&]|&(?!\w+=))+)"
+    # A list of them, as Python and JSON write it; a block of YAML's.
+    r"(?:[\[(][^\])\n]*[\])]?|[|>][+-]?[ \t]*\n[+ -]?[ \t]+[^\n]*"
+    r"|\\+\"[^\"\n]*\"?|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|(?:[^\s'\"&]|&(?!\w+=))+)"
 )
+# Between an option and its value: blanks, a list's comma and quotes, a new line (of a list, a script, a diff).
+_THEN = r"(?:\\*['\"])?(?:\s*,\s*|[ \t]+(?!\\?\r?\n)|[ \t]*\\?\r?\n[+ -]?[ \t]*(?:-[ \t]+)?(?![+\s-]))(?!\\*['\"]?-)"
+# Quotes around both, name and value; what a shell is given to run goes on behind the value.
+_QUOTE = r"(?<!-c )(?<!-lc )(?<!-c\", )(?<!-c', )(?<!-c\",)['\"]"
 _ALONE = r"(?<![A-Za-z0-9_])"
 _SCHEME = r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://"
 
@@ -42,9 +48,14 @@ _SHAPES = (
     ),
     _shape(r"(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?)(?:[a-z]+\s+)?[^\s'\",]+", rf"\1{HIDDEN}"),
     _shape(r"(\bbearer\s+)[\w.~+/=-]{6,}", rf"\1{HIDDEN}"),
+    _shape(r"(\b(?:https?|all|ftp)_proxy['\"]?\s*[=:]\s*['\"]?)(?![a-z]+://)[^\s/@'\"]{1,256}@", rf"\1{HIDDEN}@"),
+    _shape(rf"({_QUOTE}{_NAME}=)(?!['\"])[^'\"\n]+(?=['\"])", rf"\1{HIDDEN}"),
+    _shape(rf"({_QUOTE}{_CAPITALS}=)(?!['\"])[^'\"\n]+(?=['\"])", rf"\1{HIDDEN}", case=True),
     _shape(rf"((?<![\w.-]){_NAME}{_IS}){_VALUE}", rf"\1{HIDDEN}"),
     _shape(rf"({_ALONE}{_CAPITALS}{_IS}){_VALUE}", rf"\1{HIDDEN}", case=True),
-    _shape(rf"((?<![\w.-])--{_NAME}\s+)(?!-){_VALUE}", rf"\1{HIDDEN}"),
+    _shape(rf"((?<![\w.-])--(?:{_NAME}|token){_THEN}){_VALUE}", rf"\1{HIDDEN}"),
+    _shape(r"(\bcookie['\"]?\s*:\s*)[^\n'\"]+", rf"\1{HIDDEN}"),
+    _shape(r"(\bcurl\b[^\n|;]{0,400}?\s(?:-u|--user)\s+['\"]?[^\s:'\"]+:)[^\s'\"]+", rf"\1{HIDDEN}"),
     _shape(rf"({_ALONE}token=)['\"]?[\w.-]{{8,}}['\"]?", rf"\1{HIDDEN}"),
     _shape(_ALONE + r"hf_(?:[A-Za-z0-9]{16,}|(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,})", case=True),
     _shape(_ALONE + r"sk-[A-Za-z0-9_-]{8,}", case=True),

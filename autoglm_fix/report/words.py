@@ -23,6 +23,11 @@ _PIECES = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}|([^{_OPEN}]+)")
 _COMMAND = re.compile(r"`([^`]+)`")
 _AT_THE_END = re.compile(r"\s*([:：])\s*`[^`]+`[.。]?\Z")
 _ROOM = 72
+# What the agent calls its longer work.
+_WORK = (
+    *("asking", "checking", "comparing", "installing", "keeping files", "loading the model", "models found"),
+    *("putting files back", "sending", "starting", "stopping", "waiting for the service", "watching the service"),
+)
 # These say why a fix is not carried out, not that there is none.
 _SAID_ALONE = ("run.held", "run.denied", "run.not-allowed")
 
@@ -115,6 +120,14 @@ class Words:
         if not change.code or change.summary == HIDDEN:
             return change.summary
         return self._summary(change.code, change.values)
+
+    def work(self, what: str) -> str:
+        """What a host is at, as it said: its first words in this language, a name behind them as it is."""
+        known = next((each for each in _WORK if what == each or what.startswith(f"{each} ")), None)
+        if known is None:
+            return what
+        code = f"report.work-{known.replace(' ', '-')}"
+        return self._filled(code, "summary", {"name": what[len(known) :].strip()}) or what
 
     def risk(self, change: ChangeRecord) -> str:
         """What making a change means."""

@@ -67,7 +67,7 @@ def test_a_healthy_model_is_proved_and_nothing_is_changed(tmp_path: Path, model:
     assert {check["name"]: check["status"] for check in proof["checks"]} == dict.fromkeys(
         ("tokens", "gpu", "weights"), "pass"
     )
-    assert [step["status"] for step in host["steps"]] == ["healthy"] * 3
+    assert {step["status"] for step in host["steps"]} == {"healthy"}
     assert tree(model) == before
 
 
@@ -84,7 +84,7 @@ def test_garbage_in_the_proof_makes_the_run_look_deep_once_and_repair_what_it_fi
         *("-e", f"weights_source={models.smollm2()}", "--format", "json"),
     )
     host = found.document["hosts"]["localhost"]
-    step = host["steps"][0]
+    step = next(step for step in host["steps"] if step["diagnostic"] == "weights")
     assert [finding["code"] for finding in step["findings"]] == ["weights.nan"], name
     assert (step["status"], host["status"], found.code) == ("fixed", "verified", 0), found.out
     assert shard.read_bytes() == (models.smollm2() / shard.name).read_bytes()

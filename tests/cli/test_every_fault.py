@@ -411,8 +411,9 @@ def test_a_model_that_is_nowhere_is_fetched_and_then_looked_at_by_every_step(tmp
     shards.edit_json(host.good / SETTINGS, max_new_tokens=0)
     before = tree(host.root)
     done = Command(tmp_path, host, Fault("", lambda _: None, (), (), tag="all"))()
-    steps = [step["status"] for step in done.document["hosts"]["localhost"]["steps"]]
-    assert (done.code, steps) == (0, ["fixed", "healthy", "fixed"]), done.out
+    steps = {step["diagnostic"]: step["status"] for step in done.document["hosts"]["localhost"]["steps"]}
+    of_the_model = [steps[name] for name in ("weights", "tokenizer", "generation_config")]
+    assert (done.code, of_the_model) == (0, ["fixed", "healthy", "fixed"]), done.out
     assert json.loads((host.model / SETTINGS).read_text()) == {"eos_token_id": [257, 260, 262]}
     assert autoglm_fix("undo", "--yes").code == 0
     assert tree(host.root) == before

@@ -52,7 +52,7 @@ def text(file: TextFile, *, name: str = "model.txt") -> Iterator[Finding]:
         yield Odd(subject=file.path)
 
 
-def mend(finding: Word, file: TextFile) -> Iterator[Change | Declined]:
+def mend(finding: Word, file: TextFile, *, risk: str = "safe") -> Iterator[Change | Declined]:
     """Replace the word."""
     if finding.word == "stubborn" or file.content is None or file.host is None:
         yield Declined("mend.stubborn", {"word": finding.word})
@@ -62,16 +62,16 @@ def mend(finding: Word, file: TextFile) -> Iterator[Change | Declined]:
     new = b"good" if finding.word == "bad" else b"worse!!"
     after = content[:at] + new + content[at + len(finding.word) :]
     digests = hashlib.sha256(content).hexdigest(), hashlib.sha256(after).hexdigest()
-    yield WriteFile(file.host, [(at, at + len(finding.word), new.decode())], *digests)
+    yield WriteFile(file.host, [(at, at + len(finding.word), new.decode())], *digests, risk=risk)
 
 
-def tidy(finding: Odd, file: TextFile) -> Iterator[Change | Declined]:
+def tidy(finding: Odd, file: TextFile, *, risk: str = "safe") -> Iterator[Change | Declined]:
     """Even out what is odd."""
     if file.content is None or file.host is None:
         return
     content, after = file.content.encode(), file.content.replace("odd", "even").encode()
     digests = hashlib.sha256(content).hexdigest(), hashlib.sha256(after).hexdigest()
-    yield WriteFile(file.host, [(0, len(content), after.decode())], *digests)
+    yield WriteFile(file.host, [(0, len(content), after.decode())], *digests, risk=risk)
 
 
 def relink(finding: Absent, file: TextFile, *, to: str = "") -> Iterator[Change | Declined]:

@@ -56,6 +56,7 @@ class Play:
     steps: Sequence[Step]
     play: str = "play"
     asks: Sequence[Ask] = ()
+    key: str | None = None
 
 
 def relink(to: Path | str) -> BoundFix:
@@ -76,19 +77,24 @@ def carry_out(
     python: str | None = None,
     state: str = "",
     run_id: str | None = None,
+    even_if_working: bool = False,
+    asks: Sequence[Ask] = (),
+    key: str | None = None,
+    **service: Any,
 ) -> RunResult:
-    """Run a play of these steps against a folder on this machine."""
+    """Run a play of these steps against a folder on this machine; ``service`` are more keys of its inventory."""
     import os
     import sys
 
-    play = Play(ServiceSpec(model=str(model)), steps)
+    play = Play(ServiceSpec(model=str(model), **service), steps, asks=asks, key=key)
     target = Target(
         "here",
         lambda: LocalChannel(argv(python or sys.executable)),
         state or os.environ["AUTOGLM_FIX_STATE_DIR"],
         [[play]],
     )
-    order = Order("test.yml", [target], [limits or Limits()], "tests", dry_run=dry_run)
+    limits = limits or Limits()
+    order = Order("test.yml", [target], [limits], "tests", dry_run=dry_run, even_if_working=even_if_working)
 
     def ask(_plans: PlansReady) -> bool:
         return approve

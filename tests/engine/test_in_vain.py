@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import pytest
 
 from autoglm_fix.agent.changes import Change
@@ -9,7 +12,7 @@ from autoglm_fix.agent.changes.restart import Restart
 from autoglm_fix.agent.changes.write_file import WriteFile
 from autoglm_fix.agent.facts.service import Running, Service
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.diagnostics.service_findings import Failed
+from autoglm_fix.diagnostics.service_findings import Crashed, Failed
 from autoglm_fix.engine.bound import BoundFix, BoundStep
 from autoglm_fix.engine.look import Look, Planned
 from autoglm_fix.engine.restarts import in_vain, without_starts
@@ -17,6 +20,13 @@ from autoglm_fix.engine.slot import Slot, fresh
 from autoglm_fix.fixes import Declined, load
 
 from .pair import TEXT, Absent, Odd, Word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slow(Finding):
+    code: ClassVar[str] = "text.slow"
+    symptom = "slow"
+
 
 DOWN = Service("autoglm", "systemd", "failed")
 UP = Service("autoglm", "systemd", "running", running=Running(7))
@@ -32,6 +42,9 @@ def slot(finding: Finding, *changes: Change, name: str = "s", starts: bool = Fal
     return fresh(step, Look(step, (finding,), (Planned(finding, changes, ()),)))
 
 
+# Its log tells that this is what it ended by, though others would only be slow with it.
+SLOW = Slow(subject="/m")
+ENDED = Crashed(subject="autoglm.service", cause="x", line="x", step="text", look="")
 LAST = slot(FAILED, START, starts=True)
 
 
@@ -44,12 +57,17 @@ LAST = slot(FAILED, START, starts=True)
         pytest.param(slot(CRASHES), None, False, id="nobody knows whether it runs"),
         pytest.param(slot(CRASHES, ignored=True), DOWN, False, id="the playbook says to ignore it"),
         pytest.param(slot(Word(subject="/m", word="bad")), DOWN, False, id="it would come up, and answer with nothing"),
+        pytest.param(slot(SLOW), DOWN, False, id="it would come up, and be slow"),
         pytest.param(slot(Odd(subject="/m")), DOWN, False, id="a warning"),
     ],
 )
 def test_a_start_is_in_vain(earlier: Slot, service: Service | None, vain: bool) -> None:
     why = in_vain([earlier, LAST], service)
     assert why == (Declined("run.in-vain", {"step": "s"}) if vain else None)
+
+
+def test_what_its_last_start_ended_by_keeps_it_from_the_next() -> None:
+    assert in_vain([slot(SLOW), slot(ENDED, START, starts=True)], DOWN) == Declined("run.in-vain", {"step": "s"})
 
 
 def test_that_it_does_not_run_is_no_reason_against_a_start() -> None:

@@ -17,6 +17,7 @@ from autoglm_fix.agent.changes import Change, from_wire, to_wire
 from autoglm_fix.agent.changes.write_file import WriteFile, splice
 from autoglm_fix.agent.facts.candidates import Candidate, Candidates
 from autoglm_fix.agent.facts.model_files import Config
+from autoglm_fix.agent.facts.package_index import PackageIndex
 from autoglm_fix.agent.facts.source import Source
 from autoglm_fix.agent.facts.text_file import TextFile
 from autoglm_fix.agent.offers.offer import Offer
@@ -82,7 +83,7 @@ def cases_of(fix: str, diagnostic: str, folder: Path) -> list[hostile.Facts]:
 def _beside(name: str, at: int) -> object:
     if name == "texts":
         return tokenizer_facts.texts(REPAIRED_TOKENIZERS[at % len(REPAIRED_TOKENIZERS)])
-    return {"candidates": CANDIDATES, "source": SOURCE, "model": MODEL}[name]
+    return {"candidates": CANDIDATES, "source": SOURCE, "model": MODEL, "configured": PackageIndex()}[name]
 
 
 def offered(fix: str, diagnostic: str, facts: hostile.Facts) -> Iterator[Change | Declined]:

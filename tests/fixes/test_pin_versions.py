@@ -11,6 +11,7 @@ import pytest
 from autoglm_fix.agent.changes import to_wire
 from autoglm_fix.agent.changes.install import Install
 from autoglm_fix.agent.facts.environment import Environment, Index
+from autoglm_fix.agent.facts.package_index import PackageIndex
 from autoglm_fix.diagnostics.versions import NeedsVersions
 from autoglm_fix.fixes.pin_versions import pin_versions
 from autoglm_fix.fixes.registry import Declined
@@ -54,7 +55,7 @@ class Answers(Resolver):
 
 
 def offers(finding: NeedsVersions, env: Environment, answers: Resolver, *others: NeedsVersions, **more: Any) -> object:
-    (offer,) = pin_versions(finding, env, answers, Together(others or (finding,)), **more)
+    (offer,) = pin_versions(finding, env, PackageIndex(env.index), answers, Together(others or (finding,)), **more)
     return offer
 
 

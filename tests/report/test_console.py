@@ -253,6 +253,22 @@ def test_long_work_is_a_line_for_each_tenth_in_a_pipe() -> None:
     ]
 
 
+def test_waiting_is_a_line_now_and_then_in_a_pipe() -> None:
+    now = [0.0]
+    out = io.StringIO()
+    console = Console(out, clock=lambda: now[0])
+    console(RunStarted("r", "p", ("gpu01",), False))
+    for second in range(70):
+        now[0] = second
+        console(Progress("gpu01", "waiting for the service", second, 1801, "s"))
+    told = [text for text in out.getvalue().splitlines() if "waiting" in text]
+    assert told == [
+        "gpu01: waiting for the service  10.0 s of at most 30:01 min",
+        "gpu01: waiting for the service  30.0 s of at most 30:01 min",
+        "gpu01: waiting for the service  1:00 min of at most 30:01 min",
+    ]
+
+
 def test_what_hosts_say_is_shown_when_asked_for() -> None:
     told: list[Event] = [RunStarted("r", "p", ("a",), False), Doing("a", "look", "weights"), LogLine("a", "hello")]
     assert "hello" not in printed(told)

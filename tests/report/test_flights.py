@@ -49,6 +49,14 @@ def test_other_work_shows_what_is_known() -> None:
     assert text == "a  looking generating  8 tokens so far, 4 tokens/s  2.0 s"
 
 
+def test_waiting_shows_how_long_it_took_and_may_take() -> None:
+    waiting = Progress("a", "starting autoglm.service", 54, 1800, "s")
+    (text,) = drawn((0, Doing("a", "apply", "x")), (54, waiting), now=54)
+    assert text == "a  changing starting autoglm.service  54.0 s of at most 30:00 min  54.0 s"
+    (text,) = drawn((0, Doing("a", "apply", "x")), (54, waiting), now=54, language="zh")
+    assert "正在启动 autoglm.service  已等 54.0 s，最多 30:00 min" in text
+
+
 def test_the_rate_of_new_work_starts_anew() -> None:
     told = [(0, Progress("a", "one", 0, 100, "files")), (10, Progress("a", "one", 50, 100, "files"))]
     (text,) = drawn(

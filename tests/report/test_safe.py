@@ -100,6 +100,26 @@ MASKED = {
     "https://b.s3/x?X-Amz-Signature=abc&y=1": "https://b.s3/x?X-Amz-Signature=***&y=1",
     "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\nx": "***\nx",
     "-----BEGIN PRIVATE KEY-----\nMII": "***",
+    # An option and its value apart: in lists, scripts and the diffs of both.
+    '["--api-key", "abc", "--port", "1"]': '["--api-key", ***, "--port", "1"]',
+    "['vllm', '--api-key', 'abc', '--port']": "['vllm', '--api-key', ***, '--port']",
+    "    - --api-key\n    - abc\n    - --port\n": "    - --api-key\n    - ***\n    - --port\n",
+    "-  - --api-key\n-  - abc\n+  - --api-key\n+  - abc": "-  - --api-key\n-  - ***\n+  - --api-key\n+  - ***",
+    "vllm serve \\\n  --api-key \\\n  abc \\\n  --port 1": "vllm serve \\\n  --api-key \\\n  *** \\\n  --port 1",
+    "--token abc --token-ids 1": "--token *** --token-ids 1",
+    # As engines log their arguments.
+    "Namespace(model='m', api_key=['abc'], port=1)": "Namespace(model='m', api_key=***, port=1)",
+    "args: {'api_key': ['abc', 'de'], 'port': 1}": "args: {'api_key': ***, 'port': 1}",
+    # Quotes around both; what a shell runs goes on.
+    'Environment="HF_TOKEN=a b c" "B=d"': 'Environment="HF_TOKEN=***" "B=d"',
+    "- 'DB_PASSWORD=a b'": "- 'DB_PASSWORD=***'",
+    "sh -c 'HF_TOKEN=abc vllm serve /m'": "sh -c 'HF_TOKEN=*** vllm serve /m'",
+    'command: ["sh", "-c", "HF_TOKEN=abc vllm serve"]': 'command: ["sh", "-c", "HF_TOKEN=*** vllm serve"]',
+    "HF_TOKEN: >-\n  abc\nA: b": "HF_TOKEN: ***\nA: b",
+    "MYSQL_PWD=abc SMTP_PASS=abc": "MYSQL_PWD=*** SMTP_PASS=***",
+    "HTTPS_PROXY=user:abc@proxy:3128": "HTTPS_PROXY=***@proxy:3128",
+    "Cookie: session=abc": "Cookie: ***",
+    "curl -s -u me:abc http://x": "curl -s -u me:*** http://x",
 }
 KEPT = [
     "max_new_tokens: 50",
@@ -113,6 +133,12 @@ KEPT = [
     "12 tokens on cuda:0",
     "secret.yaml is there",
     "the bearer of",
+    "--api-key --port 8000",
+    "--api-key\n--port",
+    '"--api-key", "--port"',
+    "docker run -u 1000:1000 --token-ids 1,2",
+    "OLDPWD=/srv PWD=/srv http_proxy=http://proxy:3128 no_proxy=a@b",
+    "pad_token=['a', 'b'], keys=[1]",
 ]
 
 
@@ -126,6 +152,32 @@ def test_secrets_are_masked(said: str) -> None:
 @pytest.mark.parametrize("said", KEPT)
 def test_the_words_of_the_trade_are_kept(said: str) -> None:
     assert Masker().text(said) == said
+
+
+def test_the_values_of_a_setting_are_hidden_one_by_one() -> None:
+    error = replace(runs.LOST, values={"api_key": ["abc", ["d"]], "n": [1]})
+    (done,) = seen([StepDone("a", replace(runs.WEIGHTS_STEP, error=error))])
+    assert done.step.error.values == {"api_key": ["***", ["***"]], "n": [1]}
+
+
+LONGEST = (
+    "a",
+    "a ",
+    "--api-key\n",
+    "http_proxy=",
+    "https://",
+    "curl -u ",
+    "A_KEY=[",
+    "'A_KEY=b",
+    "KEY=|\n",
+    "api-",
+    "\\",
+)
+
+
+@pytest.mark.parametrize("repeated", LONGEST)
+def test_a_long_text_is_masked_as_well(repeated: str) -> None:
+    assert Masker().text(repeated * 20_000 + " HF_TOKEN=abc").endswith("***")
 
 
 def test_without_secrets_nothing_known_is_masked() -> None:

@@ -102,11 +102,23 @@ def test_what_does_not_fit_is_left_out() -> None:
 def test_every_sentence_of_the_reports_is_used_and_there() -> None:
     source = "".join(path.read_text("utf-8") for path in Path(report.__file__).parent.glob("*.py"))
     kinds = re.findall(r'\.name\("(\w+)"', source)
-    prefixes = tuple(f"report.{prefix}-" for prefix in {*kinds, "is", "label"})
+    prefixes = tuple(f"report.{prefix}-" for prefix in {*kinds, "is", "label", "work"})
     used = set(re.findall(r'"(report\.[a-z-]+)"', source))
     there = set(yaml.safe_load(resources.files("autoglm_fix.locale").joinpath("en/report.yml").read_text("utf-8")))
     assert used <= there
     assert {code for code in there - used if not code.startswith(prefixes)} == set()
+
+
+def test_all_work_of_a_host_has_its_words() -> None:
+    agent = Path(report.__file__).parents[1] / "agent"
+    source = "".join(path.read_text("utf-8") for path in agent.rglob("*.py"))
+    told = re.findall(r'(?:\.progress\(|_watch\()f?"([^"{]*)', source)
+    assert {"starting ", "waiting for the service", "asking"} <= set(told)
+    for words in (Words("en"), Words("zh")):
+        assert all(words.work(f"{each}x" if each.endswith(" ") else each) for each in told)
+    chinese = [Words("zh").work(f"{each}x" if each.endswith(" ") else each) for each in told]
+    assert [said for said in chinese if said.isascii()] == []
+    assert Words("zh").work("model-00001-of-00005.safetensors") == "model-00001-of-00005.safetensors"
 
 
 OURS = {

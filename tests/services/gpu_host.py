@@ -123,7 +123,7 @@ class GpuHost:
     def desktop(self, held: int) -> str:
         """A process that draws on the card, and holds so much of it; who it is, as messages say it."""
         self.host.run("sh", "-c", "ln -sf /bin/sleep /run/Xorg; (setsid /run/Xorg 1000 >/dev/null 2>&1 </dev/null &)")
-        pid = self.host.run("pgrep", "-x", "Xorg").stdout.strip()
+        pid = self.host.run("sh", "-c", "until pgrep -x Xorg; do sleep 0.02; done").stdout.strip()
         self.cards(USED=held, DRAWING=f"{pid}:{held}")
         return f"Xorg (pid {pid}, root, {held / GIB:.1f} GiB)"
 
@@ -157,9 +157,10 @@ class GpuHost:
 
     @property
     def starts(self) -> int:
-        """How often its program has been started on this host."""
+        """How often its program has been started since the host was as new."""
         self.host.run("journalctl", "--sync")
-        return self.host.run("journalctl", "-u", "autoglm", "-o", "cat").stdout.count("vLLM API server version")
+        since = "journalctl -u autoglm -o cat --after-cursor=$(cat /run/as-new)"
+        return self.host.run("sh", "-c", since).stdout.count("vLLM API server version")
 
     # -- the command line
 
@@ -182,6 +183,7 @@ class GpuHost:
         self.libraries("libnvidia-ml", "libcuda")
         self.machine()
         self.define()
+        self.host.run("sh", "-c", _SINCE)
 
 
 @contextlib.contextmanager
@@ -200,7 +202,8 @@ def gpu_host(folder: Path) -> Iterator[GpuHost]:
 
 _LAY = """
 set -e
-mkdir -p /opt/nvidia/lib /etc/ld.so.conf.d /etc/supervisor/conf.d /var/log/supervisor "$6" /opt/lab/python/tests /opt/lab/python/autoglm_fix
+mkdir -p /opt/nvidia/lib /opt/lab/python/tests /opt/lab/python/autoglm_fix "$6"
+mkdir -p /etc/ld.so.conf.d /etc/supervisor/conf.d /var/log/supervisor
 cp -r "$1/driver" /opt/lab/driver
 ln -s /run/nvml.conf /opt/nvidia/lib/nvml.conf
 ln -s /run/cuda.conf /opt/nvidia/lib/cuda.conf
@@ -231,8 +234,14 @@ _AS_NEW = """
 systemctl stop autoglm supervisor 2>/dev/null
 systemctl reset-failed
 pkill -x Xorg
-rm -rf "$1" "$2" "$3" /root/*.yml /etc/supervisor/conf.d/*
+rm -rf "$1" "${1%.d}" "$2" "$3" /root/*.yml /etc/supervisor/conf.d/*
+# What systemd remembers of a unit it forgets with it.
+systemctl daemon-reload
 cp -a /opt/lab/environment "$3"
+"""
+_SINCE = """
+journalctl --sync
+journalctl -n 0 --show-cursor | sed -n 's/^-- cursor: //p' >/run/as-new
 """
 
 

@@ -31,8 +31,8 @@ _SIGHT = {
     "out_hidden_size": 4096,
     "intermediate_size": 13_696,
 }
-# One more than so many holes of a file are small ones.
-_HOLES, _BLOCK = 1000, 4096
+# More than a thousand holes at the begin of a file are small ones, some of them filled by the tensors there.
+_HOLES, _BLOCK = 1200, 4096
 _NUMBERS = bytes.fromhex("3c3d") * (_BLOCK // 2)
 
 
@@ -88,7 +88,7 @@ def _hollow(path: Path, tensors: Mapping[str, list[int]]) -> None:
         out.write(len(header).to_bytes(8, "little") + header)
         begin = out.tell()
         first = begin // (2 * _BLOCK) + 1
-        for block in range(first, first + _HOLES + 1):
+        for block in range(first, first + _HOLES):
             out.seek(2 * _BLOCK * block)
             out.write(_NUMBERS)
         for low, high in (each["data_offsets"] for each in table.values()):

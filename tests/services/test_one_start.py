@@ -99,6 +99,19 @@ def test_a_file_that_was_read_at_the_start_is_mended_and_the_service_restarted(
     assert (served.starts, served.state, host.read(SETTINGS)) == (3, "active", NO_ROOM)
 
 
+@pytest.mark.parametrize("linked", ["the folder", "the file"])
+def test_an_edit_behind_a_link_is_one_of_what_was_read(host: Host, served: Served, linked: str) -> None:
+    host.run("mkdir", "-p", "/srv/disk2")
+    path = FOLDER if linked == "the folder" else SETTINGS
+    host.run("mv", path, DISK2)
+    host.run("ln", "-s", DISK2, path)
+    host.write(SETTINGS, NO_ROOM)
+    served.start()
+    done = repair(host)
+    assert changes(done) == [("generation_config", "write_file", True), ("service", "restart", True)]
+    assert (done.code, proof(done), served.starts) == (0, "verified", 2)
+
+
 def test_a_changed_definition_is_taken_over_by_one_restart_in_a_play_that_does_not_look_at_the_service(
     host: Host, served: Served
 ) -> None:

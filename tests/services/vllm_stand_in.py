@@ -2,7 +2,8 @@
 
 It is laid on a host as ``vllm/entrypoints/openai/api_server.py`` and asks the host's (stand-in) NVML and libcuda. What
 it needs beside that is its own sum, not the product's. Where it starts, it serves as ``tests.endpoint`` does, and
-stands in NVML's list (``/run/nvml.conf``) until it is told to stop. ``$LOADS_FOR``: seconds until it listens.
+stands in NVML's list (``/run/nvml.conf``) until it is told to stop. ``$LOADS_FOR``: seconds until it listens. It never
+tells systemd that it is up, as vLLM does not.
 """
 
 from __future__ import annotations
@@ -128,18 +129,7 @@ def main() -> None:
     mode = dataclasses.replace(MODES["sees"], served=(name,), key=os.environ.get("VLLM_API_KEY"), picture_tokens=3354)
     server = FakeServer(mode, int(option("--port", "8000")))
     sys.stderr.write(f"(APIServer pid={os.getpid()}) INFO Application startup complete.\n")
-    notify()
     server.serve_forever()
-
-
-def notify() -> None:
-    """Tell systemd that the start is done, where it asks."""
-    import socket
-
-    path = os.environ.get("NOTIFY_SOCKET", "")
-    if path:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            out.sendto(b"READY=1", "\0" + path[1:] if path.startswith("@") else path)
 
 
 if __name__ == "__main__":

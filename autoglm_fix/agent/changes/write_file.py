@@ -47,10 +47,11 @@ class WriteFile:
     def stage(self, ctx: Context, staged: str) -> None:
         _old, new = self._contents()
         with open(staged, "xb") as out:
+            # First of all: it may hold a secret that only some may read.
+            take_after(self.like if self.before is None and self.like else self.path, out.fileno())
             out.write(new)
             out.flush()
             os.fsync(out.fileno())
-            take_after(self.like if self.before is None and self.like else self.path, out.fileno())
 
     def _contents(self) -> tuple[bytes, bytes]:
         old = b""

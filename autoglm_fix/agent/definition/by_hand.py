@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-from urllib.parse import urlsplit
 
 from ..context import Context
 from ..facts.service import Definition
@@ -86,6 +84,8 @@ def port_here(endpoint: str | None) -> int:
     """The port of an endpoint on this very machine; 0 for one elsewhere, or none."""
     if not endpoint:
         return 0
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(endpoint)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -97,6 +97,8 @@ def port_here(endpoint: str | None) -> int:
 
 
 def _is_ours(address: str) -> bool:
+    import socket
+
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, address)

@@ -8,7 +8,6 @@ from ..facts.service import Definition
 from ..service import ServiceSpec
 from .start import script_of
 from .texts import source
-from .units import environment_file
 
 
 def declared(spec: ServiceSpec) -> Definition:
@@ -18,6 +17,8 @@ def declared(spec: ServiceSpec) -> Definition:
     variables: dict[str, str] = {}
     unread = ""
     for each in sources:
+        from .units import environment_file  # most commands name no such file
+
         variables.update(environment_file(each.file.text))
         if each.file.state == "unreadable":
             unread = f"{each.file.inside}: {each.file.detail}"

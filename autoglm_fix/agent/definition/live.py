@@ -101,7 +101,7 @@ def _definition(looked: Looked, reads: list[str]) -> Iterator[tuple[str, float]]
         paths += [path for path in programs if path not in paths]
     for path in paths:
         if path:
-            reads.append(path)
+            reads += _ends(path)
             yield from () if path.startswith(_GENERATED) else _at(path)
 
 
@@ -111,15 +111,24 @@ def _content(ctx: Context, reads: list[str]) -> Iterator[tuple[str, float]]:
         links, folder = _links(_model(ctx, reads))
         for path in links:
             yield path, os.lstat(path).st_mtime
+        if links:  # an edit goes to where they lead
+            reads += [folder, folder + "/"]
         names = [name for name in os.listdir(folder) if is_text(name) or weight_format(name)]
         for name in names:
-            yield from _at(os.path.join(folder, name))
+            path = os.path.join(folder, name)
+            reads += _ends(path)[1:]
+            yield from _at(path)
     except (CannotTell, OSError):
         pass
     for folder in _environment(ctx):
         reads.append(folder + "/")
         for path in glob.glob(os.path.join(glob.escape(folder), "*.dist-info")):
             yield from _at(path)
+
+
+def _ends(path: str) -> list[str]:
+    """A path, and where it leads to if that is elsewhere."""
+    return list(dict.fromkeys([path, os.path.realpath(path)]))
 
 
 def _at(path: str) -> Iterator[tuple[str, float]]:

@@ -41,7 +41,8 @@ class Environment:
     filesystem has left. ``made_for`` is "3.11" where the environment was made for that Python and its
     interpreter is now ``version``. ``leftovers`` are remains of removals that were broken off. ``modules`` are
     those of the packages that a service is about whose code is there, with or without metadata;
-    ``shadows`` are files of the service's own folder that ``python -m`` imports in place of a package.
+    ``shadows`` are files of the service's own folder that ``python -m`` imports in place of a package. ``index`` is
+    left to another fact (``PackageIndex``), which few hosts are asked for.
     """
 
     python: str
@@ -77,14 +78,8 @@ class Environment:
         service = ctx.service
         if service.engine in _NO_PYTHON or (service.engine == "custom" and not service.python):
             return cls("", "", "", absent=f"{service.engine} is no Python program that the inventory names")
-        if not service.python:
-            raise CannotTell(f"the service {service.name} names no python")
-        who = Who(service.user)
-        folders = Folders(Reach(ctx.view, who))
-        variables = environment(service, who.home, who.name)
-        working_dir = service.working_dir or os.getcwd()
-        layout = lay_out(folders, who, service.python, working_dir, variables)
-        return _read(ctx, folders, layout, variables)
+        folders, layout, _ = laid_out(ctx)
+        return _read(ctx, folders, layout)
 
     # For the controller.
     def installed(self, name: str) -> Distribution | None:
@@ -96,7 +91,19 @@ class Environment:
         return None
 
 
-def _read(ctx: Context, folders: Folders, layout: Layout, variables: dict[str, str]) -> Environment:
+def laid_out(ctx: Context) -> tuple[Folders, Layout, dict[str, str]]:
+    """The service's files, where its Python finds distributions, and its variables. CannotTell where there is none."""
+    service = ctx.service
+    if not service.python:
+        raise CannotTell(f"the service {service.name} names no python")
+    who = Who(service.user)
+    folders = Folders(Reach(ctx.view, who))
+    variables = environment(service, who.home, who.name)
+    working_dir = service.working_dir or os.getcwd()
+    return folders, lay_out(folders, who, service.python, working_dir, variables), variables
+
+
+def _read(ctx: Context, folders: Folders, layout: Layout) -> Environment:
     sites = [inside for inside in layout.path if os.path.isdir(folders.at(inside) or "")]
     found, leftovers = _distributions(folders, sites)
     machine = os.uname().machine
@@ -130,7 +137,6 @@ def _read(ctx: Context, folders: Folders, layout: Layout, variables: dict[str, s
         owner=user(os.stat(place).st_uid),
         writable=os.access(place, os.W_OK),
         distributions=found,
-        index=_index(folders, layout, variables),
         free=_free(place),
         made_for=minor(layout.made_for),
         contained=ctx.view.container is not None,
@@ -219,20 +225,6 @@ def _libstdcxx(folders: Folders, prefix: str, machine: str) -> str:
         if named:
             return "3.4." + named[1]
     return ""
-
-
-def _index(folders: Folders, layout: Layout, variables: dict[str, str]) -> Index:
-    """What pip or uv are told about indexes: on most hosts nothing, and then no parser has to travel."""
-    home = variables["HOME"]
-    config = variables.get("XDG_CONFIG_HOME") or home + "/.config"
-    places = ("/etc", "/etc/xdg/pip", "/etc/xdg/uv", "/etc/uv", home + "/.pip", config + "/pip", config + "/uv")
-    files = [f"{place}/{name}" for place in (*places, layout.prefix) for name in ("pip.conf", "uv.toml")]
-    told = any(name.startswith(("PIP_", "UV_", "XDG_CONFIG_DIRS")) for name in variables)
-    if not told and not any(folders.at(file) for file in files):
-        return Index()
-    from ..installed.indexes import index
-
-    return index("uv" in layout.settings, layout.prefix, home, variables, folders.text)
 
 
 def _shadows(ctx: Context, folders: Folders) -> list[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..context import Context
 
@@ -100,6 +98,9 @@ class StartUp:
 
 def _asked(endpoint: str) -> bool | None:
     """Whether it says anything but that it is still loading; None where nobody takes the connection."""
+    import socket
+    from urllib.parse import urlsplit
+
     line = None
     try:
         place = urlsplit(endpoint)

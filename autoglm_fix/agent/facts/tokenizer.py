@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ..context import Context
 from ..formats import clean
@@ -113,6 +113,8 @@ class Tokenizer:
     chat: bool
     behaviour: Behaviour
     reads: list[str] = field(default_factory=list)
+
+    slow: ClassVar[bool] = True
 
     @classmethod
     def collect(cls, ctx: Context, *, longest: int = 100_000) -> Tokenizer:

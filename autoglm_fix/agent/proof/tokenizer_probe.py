@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import re
 import time
-import unicodedata
-from importlib import metadata
 from typing import Any
 
 _ANSWER = "zq7answer"
@@ -55,6 +53,8 @@ def probe(
 
 
 def _versions() -> dict[str, str]:
+    from importlib import metadata
+
     found = {}
     for name in ("tokenizers", "jinja2", "transformers"):
         try:
@@ -133,6 +133,8 @@ def _shared(one: str, other: str) -> int:
 
 
 def _folded(text: str) -> str:
+    import unicodedata
+
     plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(each for each in plain if unicodedata.category(each)[0] not in "ZCM" and each != "▁")
 

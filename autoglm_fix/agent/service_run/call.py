@@ -12,7 +12,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from typing import Any, Iterator, Mapping
 
@@ -97,6 +96,8 @@ def _sources(*names: str) -> dict[str, str]:
 @contextlib.contextmanager
 def _scratch(who: Identity) -> Iterator[tuple[str, int]]:
     """A private folder of ``who``, and a pipe to the process that removes it when the pipe ends."""
+    import tempfile
+
     source, told = os.pipe()
     folder = tempfile.mkdtemp(prefix="autoglm-fix-")
     cleaner = os.fork()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import platform
 import sys
 import threading
 from typing import Any
@@ -31,7 +30,7 @@ def main(wire: dict[str, Any]) -> None:
     def emit(event: dict[str, Any]) -> None:
         send({"event": event})
 
-    send({"hello": platform.python_version()})
+    send({"hello": sys.version.split()[0]})
     sys.argv = [""]
     try:
         module = importlib.import_module(wire["module"])

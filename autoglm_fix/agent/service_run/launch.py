@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 from typing import Sequence
 
@@ -61,6 +60,8 @@ def clean(told: int, folder: str) -> None:
     except OSError:
         pass
     finally:
+        import shutil
+
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import pwd
-import shutil
 from dataclasses import dataclass
 
 from ..context import Context
@@ -55,6 +54,8 @@ def interpreter(ctx: Context) -> str:
     """The host's path of the service's Python. NoAnswer where none can be run, CannotTell in a container."""
     python, path = ctx.service.python or "", None
     if "/" not in python:
+        import shutil
+
         path = shutil.which(python, path=environment(ctx.service, "/", "").get("PATH", _PATH))
     elif ctx.view.container is None:
         path = ctx.view.place(os.path.join(ctx.service.working_dir or os.getcwd(), os.path.expanduser(python))).host

@@ -284,7 +284,7 @@ def test_a_name_and_an_architecture_can_belong_to_different_families(name: str, 
 
 
 def test_the_usual_places_are_searched_where_none_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_USUAL", (str(tmp_path), "~/models"))
+    monkeypatch.setattr(room, "USUAL", (str(tmp_path), "~/models"))
     monkeypatch.setenv("HOME", str(tmp_path))
     write_model(tmp_path / "m")
     assert len(look(None).found) == 1

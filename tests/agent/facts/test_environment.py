@@ -18,6 +18,7 @@ from packaging.markers import default_environment
 from autoglm_fix.agent.collect import plain
 from autoglm_fix.agent.context import Context
 from autoglm_fix.agent.facts.environment import Environment
+from autoglm_fix.agent.facts.package_index import PackageIndex
 from autoglm_fix.agent.inside import Inside
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.agent.unknown import CannotTell
@@ -371,7 +372,11 @@ def test_the_tool_that_made_the_environment_is_the_one_that_counts(tmp_path: Pat
     given = {"HOME": str(tmp_path), "PIP_CONFIG_FILE": f"{tmp_path}/pip.conf", "UV_INDEX_URL": "https://b.test"}
     for number, made in enumerate(({}, {"uv": "0.9.1"})):
         venv(tmp_path / str(number), **made)
-    by_venv, by_uv = (collected(tmp_path / f"{number}/bin/python", environment=given) for number in range(2))
-    assert by_venv.index.url == "https://a.test"
-    assert by_uv.index.url == "https://b.test"
-    assert by_uv.tool == "uv"
+    pythons = [str(tmp_path / f"{number}/bin/python") for number in range(2)]
+    asked = [Context(service=ServiceSpec(python=python, environment=given)) for python in pythons]
+    assert [PackageIndex.collect(each).index.url for each in asked] == ["https://a.test", "https://b.test"]
+    assert collected(pythons[1]).tool == "uv"
+
+
+def test_a_service_without_a_python_has_no_index() -> None:
+    assert PackageIndex.collect(Context(service=ServiceSpec(engine="ollama"))) == PackageIndex()
