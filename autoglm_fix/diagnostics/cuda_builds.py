@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 from packaging.version import Version
 
 from autoglm_fix.agent.facts.gpus import Gpu
@@ -73,7 +74,7 @@ class Judged:
         if self.choice is None:
             return otherwise or self._nothing_fits(finding)
         indexes: list[dict[str, object]] = [{"url": url, "names": list(names)} for url, names in self.choice.indexes]
-        return replace(finding, requirements=list(self.choice.requirements), indexes=indexes)
+        return msgspec.structs.replace(finding, requirements=list(self.choice.requirements), indexes=indexes)
 
     def _nothing_fits(self, finding: NeedsVersions) -> Finding:
         torch = self.installed.torch

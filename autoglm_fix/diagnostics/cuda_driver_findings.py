@@ -6,14 +6,12 @@ file on the host; ``name`` is what NVIDIA calls a code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Severity, Symptom
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoGpu(Finding):
+class NoGpu(Finding, frozen=True, kw_only=True):
     """The machine has no NVIDIA GPU, and nothing says that the service shall do without."""
 
     code: ClassVar[str] = "cuda.no-gpu"
@@ -21,8 +19,7 @@ class NoGpu(Finding):
     symptom: ClassVar[Symptom] = "slow"
 
 
-@dataclass(frozen=True, kw_only=True)
-class GpuNeeded(Finding):
+class GpuNeeded(Finding, frozen=True, kw_only=True):
     """The machine has no NVIDIA GPU, and the ``engine`` that the service starts is made for nothing else."""
 
     code: ClassVar[str] = "cuda.gpu-needed"
@@ -31,8 +28,7 @@ class GpuNeeded(Finding):
     engine: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoDriver(Finding):
+class NoDriver(Finding, frozen=True, kw_only=True):
     """GPUs are on the bus, and no driver of NVIDIA is installed. ``bound`` is what else has them (nouveau)."""
 
     code: ClassVar[str] = "cuda.no-driver"
@@ -42,8 +38,7 @@ class NoDriver(Finding):
     bound: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Nouveau(Finding):
+class Nouveau(Finding, frozen=True, kw_only=True):
     """The kernel's own driver has the GPUs, so that NVIDIA's cannot."""
 
     code: ClassVar[str] = "cuda.nouveau"
@@ -52,8 +47,7 @@ class Nouveau(Finding):
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassedThrough(Finding):
+class PassedThrough(Finding, frozen=True, kw_only=True):
     """All GPUs are reserved for virtual machines."""
 
     code: ClassVar[str] = "cuda.passed-through"
@@ -63,8 +57,7 @@ class PassedThrough(Finding):
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModuleMissing(Finding):
+class ModuleMissing(Finding, frozen=True, kw_only=True):
     """The driver's libraries are installed, and its kernel module is not loaded."""
 
     code: ClassVar[str] = "cuda.module-missing"
@@ -73,8 +66,7 @@ class ModuleMissing(Finding):
     library: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mismatch(Finding):
+class Mismatch(Finding, frozen=True, kw_only=True):
     """The loaded kernel module and the libraries on disk are of different versions."""
 
     code: ClassVar[str] = "cuda.mismatch"
@@ -84,8 +76,7 @@ class Mismatch(Finding):
     library: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoNvml(Finding):
+class NoNvml(Finding, frozen=True, kw_only=True):
     """The kernel module is loaded and NVML's library is missing: engines find no device."""
 
     code: ClassVar[str] = "cuda.no-nvml"
@@ -95,8 +86,7 @@ class NoNvml(Finding):
     module: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Blocked(Finding):
+class Blocked(Finding, frozen=True, kw_only=True):
     """The system does not let processes reach the driver (control groups, permissions)."""
 
     code: ClassVar[str] = "cuda.blocked"
@@ -106,8 +96,7 @@ class Blocked(Finding):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wedged(Finding):
+class Wedged(Finding, frozen=True, kw_only=True):
     """The driver does not answer: whoever asks it hangs."""
 
     code: ClassVar[str] = "cuda.wedged"
@@ -116,8 +105,7 @@ class Wedged(Finding):
     module: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class DriverFailed(Finding):
+class DriverFailed(Finding, frozen=True, kw_only=True):
     """NVML refuses with another code."""
 
     code: ClassVar[str] = "cuda.driver-failed"
@@ -128,8 +116,7 @@ class DriverFailed(Finding):
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoCards(Finding):
+class NoCards(Finding, frozen=True, kw_only=True):
     """The kernel module has ``count`` cards, and the driver shows none: it could not start them."""
 
     code: ClassVar[str] = "cuda.no-cards"
@@ -138,8 +125,7 @@ class NoCards(Finding):
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class FewerCards(Finding):
+class FewerCards(Finding, frozen=True, kw_only=True):
     """The kernel module has ``count`` cards, and the driver shows fewer."""
 
     code: ClassVar[str] = "cuda.fewer-cards"
@@ -149,8 +135,7 @@ class FewerCards(Finding):
     shown: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class GpuLost(Finding):
+class GpuLost(Finding, frozen=True, kw_only=True):
     """A card fell off the bus, or needs a reset."""
 
     code: ClassVar[str] = "cuda.gpu-lost"
@@ -161,8 +146,7 @@ class GpuLost(Finding):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoLibcuda(Finding):
+class NoLibcuda(Finding, frozen=True, kw_only=True):
     """The driver works, and the library that programs compute with is not there."""
 
     code: ClassVar[str] = "cuda.no-libcuda"
@@ -171,8 +155,7 @@ class NoLibcuda(Finding):
     driver: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LibcudaBroken(Finding):
+class LibcudaBroken(Finding, frozen=True, kw_only=True):
     """libcuda is there and cannot be loaded."""
 
     code: ClassVar[str] = "cuda.libcuda-broken"
@@ -181,8 +164,7 @@ class LibcudaBroken(Finding):
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LibcudaUnasked(Finding):
+class LibcudaUnasked(Finding, frozen=True, kw_only=True):
     """Nobody could ask libcuda, so that only the driver's own word counts."""
 
     code: ClassVar[str] = "cuda.libcuda-unasked"
@@ -191,8 +173,7 @@ class LibcudaUnasked(Finding):
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LibcudaSilent(Finding):
+class LibcudaSilent(Finding, frozen=True, kw_only=True):
     """libcuda gave no answer in time, while the driver did."""
 
     code: ClassVar[str] = "cuda.libcuda-silent"
@@ -202,8 +183,7 @@ class LibcudaSilent(Finding):
     driver: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stub(Finding):
+class Stub(Finding, frozen=True, kw_only=True):
     """The service loads the stand-in of libcuda that only linkers may use."""
 
     code: ClassVar[str] = "cuda.stub"
@@ -212,8 +192,7 @@ class Stub(Finding):
     path: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class CompatRefused(Finding):
+class CompatRefused(Finding, frozen=True, kw_only=True):
     """A forward compatibility package comes first, and these cards do not take it (804)."""
 
     code: ClassVar[str] = "cuda.compat-refused"
@@ -223,8 +202,7 @@ class CompatRefused(Finding):
     cards: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CompatStale(Finding):
+class CompatStale(Finding, frozen=True, kw_only=True):
     """A forward compatibility package comes first that does not go with the driver (803)."""
 
     code: ClassVar[str] = "cuda.compat-stale"
@@ -234,8 +212,7 @@ class CompatStale(Finding):
     driver: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotReady(Finding):
+class NotReady(Finding, frozen=True, kw_only=True):
     """The cards are joined by switches that nobody manages (802). ``switches`` counts those on the bus."""
 
     code: ClassVar[str] = "cuda.not-ready"
@@ -245,8 +222,7 @@ class NotReady(Finding):
     switches: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class InitFailed(Finding):
+class InitFailed(Finding, frozen=True, kw_only=True):
     """cuInit fails with another code while NVML works."""
 
     code: ClassVar[str] = "cuda.init-failed"
@@ -257,8 +233,7 @@ class InitFailed(Finding):
     path: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComputeForbidden(Finding):
+class ComputeForbidden(Finding, frozen=True, kw_only=True):
     """A card is set so that nobody may compute on it."""
 
     code: ClassVar[str] = "cuda.compute-forbidden"
@@ -267,8 +242,7 @@ class ComputeForbidden(Finding):
     index: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComputeTaken(Finding):
+class ComputeTaken(Finding, frozen=True, kw_only=True):
     """A card is set for one process alone, and another has it."""
 
     code: ClassVar[str] = "cuda.compute-taken"

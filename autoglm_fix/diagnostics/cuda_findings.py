@@ -6,15 +6,13 @@ driver's version. Those that other versions would cure carry them; those where n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Severity, Symptom
 from .versions import NeedsVersions
 
 
-@dataclass(frozen=True, kw_only=True)
-class DriverTooOld(NeedsVersions):
+class DriverTooOld(NeedsVersions, frozen=True, kw_only=True):
     """The driver does not run programs of the build's CUDA version; ``least`` would."""
 
     code: ClassVar[str] = "cuda.driver-too-old"
@@ -26,8 +24,7 @@ class DriverTooOld(NeedsVersions):
     least: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class UpgradeDriver(Finding):
+class UpgradeDriver(Finding, frozen=True, kw_only=True):
     """The same, where no release that the tables know runs with the driver."""
 
     code: ClassVar[str] = "cuda.upgrade-driver"
@@ -39,8 +36,7 @@ class UpgradeDriver(Finding):
     least: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoKernels(NeedsVersions):
+class NoKernels(NeedsVersions, frozen=True, kw_only=True):
     """The build has no code for the card; ``made_for`` are the compute capabilities that it has code for."""
 
     code: ClassVar[str] = "cuda.no-kernels"
@@ -52,8 +48,7 @@ class NoKernels(NeedsVersions):
     made_for: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CardUnsupported(Finding):
+class CardUnsupported(Finding, frozen=True, kw_only=True):
     """The same, where nothing that the tables know fits. ``what`` is the engine, or torch where there is none."""
 
     code: ClassVar[str] = "cuda.card-unsupported"
@@ -65,8 +60,7 @@ class CardUnsupported(Finding):
     made_for: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SomeWithoutKernels(Finding):
+class SomeWithoutKernels(Finding, frozen=True, kw_only=True):
     """The build has code for some of the cards only."""
 
     code: ClassVar[str] = "cuda.some-without-kernels"
@@ -79,8 +73,7 @@ class SomeWithoutKernels(Finding):
     others: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PtxTooNew(NeedsVersions):
+class PtxTooNew(NeedsVersions, frozen=True, kw_only=True):
     """The driver would have to compile the build's code for the card, and is older than that code (222)."""
 
     code: ClassVar[str] = "cuda.ptx-too-new"
@@ -93,8 +86,7 @@ class PtxTooNew(NeedsVersions):
     driver: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class OtherBuild(NeedsVersions):
+class OtherBuild(NeedsVersions, frozen=True, kw_only=True):
     """The build is for the CPU or for GPUs of another vendor, and the machine has NVIDIA's."""
 
     code: ClassVar[str] = "cuda.cpu-build"
@@ -104,8 +96,7 @@ class OtherBuild(NeedsVersions):
     card: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class EngineMismatch(NeedsVersions):
+class EngineMismatch(NeedsVersions, frozen=True, kw_only=True):
     """The engine's own code and torch are made for different major versions of CUDA."""
 
     code: ClassVar[str] = "cuda.engine-mismatch"
@@ -117,8 +108,7 @@ class EngineMismatch(NeedsVersions):
     cuda: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class PythonOutside(NeedsVersions):
+class PythonOutside(NeedsVersions, frozen=True, kw_only=True):
     """There is no wheel of the build for the Python that it lies under."""
 
     code: ClassVar[str] = "cuda.python-outside"
@@ -129,8 +119,7 @@ class PythonOutside(NeedsVersions):
     takes: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class GlibcTooOld(NeedsVersions):
+class GlibcTooOld(NeedsVersions, frozen=True, kw_only=True):
     """The system's C library is older than the wheel needs; ``systems`` have a newer one."""
 
     code: ClassVar[str] = "cuda.glibc-too-old"
@@ -142,8 +131,7 @@ class GlibcTooOld(NeedsVersions):
     systems: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Musl(Finding):
+class Musl(Finding, frozen=True, kw_only=True):
     """The system's C library is musl, for which there is no torch."""
 
     code: ClassVar[str] = "cuda.musl"
@@ -152,8 +140,7 @@ class Musl(Finding):
     musl: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NothingFits(Finding):
+class NothingFits(Finding, frozen=True, kw_only=True):
     """What is installed cannot run here (``why`` is the code), and the tables know of nothing that could."""
 
     code: ClassVar[str] = "cuda.nothing-fits"
@@ -167,8 +154,7 @@ class NothingFits(Finding):
     glibc: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MinorVersion(Finding):
+class MinorVersion(Finding, frozen=True, kw_only=True):
     """The driver is older than the build's CUDA version, and of the same major version: that works."""
 
     code: ClassVar[str] = "cuda.minor-version"
@@ -179,8 +165,7 @@ class MinorVersion(Finding):
     driver: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Compiled(Finding):
+class Compiled(Finding, frozen=True, kw_only=True):
     """The build has no code for the card, and the driver compiles it at the first start."""
 
     code: ClassVar[str] = "cuda.compiled"
@@ -192,8 +177,7 @@ class Compiled(Finding):
     capability: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unverified(Finding):
+class Unverified(Finding, frozen=True, kw_only=True):
     """Newer than the tables, so that nobody can say whether it fits. ``newest`` is the last that they have."""
 
     code: ClassVar[str] = "cuda.unverified"
@@ -203,8 +187,7 @@ class Unverified(Finding):
     newest: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoBfloat16(Finding):
+class NoBfloat16(Finding, frozen=True, kw_only=True):
     """The launch asks for bfloat16, and the engine refuses that on such a card."""
 
     code: ClassVar[str] = "cuda.no-bfloat16"
@@ -215,8 +198,7 @@ class NoBfloat16(Finding):
     capability: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Float16(Finding):
+class Float16(Finding, frozen=True, kw_only=True):
     """The model will run in float16, whose range models of this family overflow."""
 
     code: ClassVar[str] = "cuda.float16"
@@ -228,8 +210,7 @@ class Float16(Finding):
     capability: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Float16Instead(Finding):
+class Float16Instead(Finding, frozen=True, kw_only=True):
     """The engine takes float16 in place of bfloat16 on such a card."""
 
     code: ClassVar[str] = "cuda.float16-instead"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Symptom
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccessLost(Finding):
+class AccessLost(Finding, frozen=True, kw_only=True):
     """A container lost its devices while it ran: the driver says Unknown Error. ``line`` is where it said so."""
 
     code: ClassVar[str] = "cuda.access-lost"
@@ -18,8 +16,7 @@ class AccessLost(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hidden(Finding):
+class Hidden(Finding, frozen=True, kw_only=True):
     """A variable of the service hides every GPU from it."""
 
     code: ClassVar[str] = "cuda.hidden"
@@ -30,8 +27,7 @@ class Hidden(Finding):
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoPermission(Finding):
+class NoPermission(Finding, frozen=True, kw_only=True):
     """The service's user may not open device nodes; who is in ``group`` may."""
 
     code: ClassVar[str] = "cuda.no-permission"
@@ -42,8 +38,7 @@ class NoPermission(Finding):
     group: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NodesClosed(Finding):
+class NodesClosed(Finding, frozen=True, kw_only=True):
     """The service's user may not open device nodes, and no group that it could join may."""
 
     code: ClassVar[str] = "cuda.nodes-closed"
@@ -54,8 +49,7 @@ class NodesClosed(Finding):
     mode: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoNodes(Finding):
+class NoNodes(Finding, frozen=True, kw_only=True):
     """The kernel module is loaded and has no device nodes."""
 
     code: ClassVar[str] = "cuda.no-nodes"
@@ -64,8 +58,7 @@ class NoNodes(Finding):
     module: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class PrivateDevices(Finding):
+class PrivateDevices(Finding, frozen=True, kw_only=True):
     """The unit gives the service a /dev of its own, without GPUs."""
 
     code: ClassVar[str] = "cuda.private-devices"
@@ -75,8 +68,7 @@ class PrivateDevices(Finding):
     path: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContainerWithout(Finding):
+class ContainerWithout(Finding, frozen=True, kw_only=True):
     """The container was made without GPUs."""
 
     code: ClassVar[str] = "cuda.container-without-gpu"

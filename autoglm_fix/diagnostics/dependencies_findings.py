@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from msgspec import field
 
 from .finding import Finding, Severity, Symptom
 from .versions import NeedsVersions
 
 
-@dataclass(frozen=True, kw_only=True)
-class EngineMissing(Finding):
+class EngineMissing(Finding, frozen=True, kw_only=True):
     """The environment (``subject``: its Python) does not hold what the service is started with."""
 
     code: ClassVar[str] = "dependencies.engine-missing"
@@ -24,8 +24,7 @@ class EngineMissing(Finding):
     engine: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class OtherPython(Finding):
+class OtherPython(Finding, frozen=True, kw_only=True):
     """The environment (``subject``: its folder) was made for another Python than the one it starts now."""
 
     code: ClassVar[str] = "dependencies.other-python"
@@ -35,8 +34,7 @@ class OtherPython(Finding):
     version: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class HiddenByFile(Finding):
+class HiddenByFile(Finding, frozen=True, kw_only=True):
     """A file or folder of the service's own (``subject``) is imported in place of the package ``name``."""
 
     code: ClassVar[str] = "dependencies.hidden-by-file"
@@ -45,8 +43,7 @@ class HiddenByFile(Finding):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Missing(NeedsVersions):
+class Missing(NeedsVersions, frozen=True, kw_only=True):
     """It is needed and not installed."""
 
     code: ClassVar[str] = "dependencies.missing"
@@ -56,8 +53,7 @@ class Missing(NeedsVersions):
     path: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Conflict(NeedsVersions):
+class Conflict(NeedsVersions, frozen=True, kw_only=True):
     """Another version is needed than the one that is installed.
 
     ``wanted`` says by whom: "vllm 0.17.1: transformers<5,>=4.56.0".
@@ -71,8 +67,7 @@ class Conflict(NeedsVersions):
     path: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PrescribedConflict(NeedsVersions):
+class PrescribedConflict(NeedsVersions, frozen=True, kw_only=True):
     """A conflict that a vendor's own instructions lead to: it may generate, and no installer will keep it.
 
     ``wanted`` says what is asked for, as for a conflict; ``stacks`` are sets of versions without it.
@@ -87,8 +82,7 @@ class PrescribedConflict(NeedsVersions):
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Breaks(NeedsVersions):
+class Breaks(NeedsVersions, frozen=True, kw_only=True):
     """Versions that fit by their metadata and are known not to work ``together``; ``signature`` is what one sees."""
 
     code: ClassVar[str] = "dependencies.breaks"
@@ -99,8 +93,7 @@ class Breaks(NeedsVersions):
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slow(NeedsVersions):
+class Slow(NeedsVersions, frozen=True, kw_only=True):
     """Versions that are known to be very slow ``together``."""
 
     code: ClassVar[str] = "dependencies.slow"
@@ -112,8 +105,7 @@ class Slow(NeedsVersions):
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelUnknown(NeedsVersions):
+class ModelUnknown(NeedsVersions, frozen=True, kw_only=True):
     """It is older than the ``least`` version that knows the ``model`` (its model_type or class)."""
 
     code: ClassVar[str] = "dependencies.model-unknown"
@@ -124,8 +116,7 @@ class ModelUnknown(NeedsVersions):
     least: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class TorchIgnored(NeedsVersions):
+class TorchIgnored(NeedsVersions, frozen=True, kw_only=True):
     """transformers treats a torch below ``least`` as none at all."""
 
     code: ClassVar[str] = "dependencies.torch-ignored"
@@ -136,8 +127,7 @@ class TorchIgnored(NeedsVersions):
     transformers: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class BuildsDiffer(NeedsVersions):
+class BuildsDiffer(NeedsVersions, frozen=True, kw_only=True):
     """It was built for something else (``build``: "12.6", "cpu") than torch (``torch_build``)."""
 
     code: ClassVar[str] = "dependencies.builds-differ"
@@ -149,8 +139,7 @@ class BuildsDiffer(NeedsVersions):
     torch_build: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class VersionsDiffer(NeedsVersions):
+class VersionsDiffer(NeedsVersions, frozen=True, kw_only=True):
     """Parts of one thing (``together``) are of different versions and refuse to work."""
 
     code: ClassVar[str] = "dependencies.versions-differ"
@@ -159,8 +148,7 @@ class VersionsDiffer(NeedsVersions):
     together: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PythonOutOfRange(NeedsVersions):
+class PythonOutOfRange(NeedsVersions, frozen=True, kw_only=True):
     """It is not made for this Python."""
 
     code: ClassVar[str] = "dependencies.python-out-of-range"
@@ -171,8 +159,7 @@ class PythonOutOfRange(NeedsVersions):
     wanted: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Broken(NeedsVersions):
+class Broken(NeedsVersions, frozen=True, kw_only=True):
     """Its installation is not whole.
 
     ``problem`` is ``no-metadata``, ``no-version``, ``unreadable``, ``files-gone`` (``files`` names some) or
@@ -188,8 +175,7 @@ class Broken(NeedsVersions):
     location: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Duplicate(NeedsVersions):
+class Duplicate(NeedsVersions, frozen=True, kw_only=True):
     """One folder has metadata of several ``versions`` of it: nobody can tell which of them the code is."""
 
     code: ClassVar[str] = "dependencies.duplicate"
@@ -198,8 +184,7 @@ class Duplicate(NeedsVersions):
     locations: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shadowed(Finding):
+class Shadowed(Finding, frozen=True, kw_only=True):
     """Another folder on the path has it too, in another version, and comes first (``location``)."""
 
     code: ClassVar[str] = "dependencies.shadowed"
@@ -210,8 +195,7 @@ class Shadowed(Finding):
     hidden: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class InvalidVersion(Finding):
+class InvalidVersion(Finding, frozen=True, kw_only=True):
     """Its version is none that can be compared."""
 
     code: ClassVar[str] = "dependencies.invalid-version"
@@ -221,8 +205,7 @@ class InvalidVersion(Finding):
     wanted: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class InvalidRequirement(Finding):
+class InvalidRequirement(Finding, frozen=True, kw_only=True):
     """Requirements (``lines``) of a distribution that cannot be read, and so were not judged."""
 
     code: ClassVar[str] = "dependencies.invalid-requirement"
@@ -231,8 +214,7 @@ class InvalidRequirement(Finding):
     lines: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewerThanKnown(Finding):
+class NewerThanKnown(Finding, frozen=True, kw_only=True):
     """It is newer than the tables, which end with ``newest``: what only they know was not judged."""
 
     code: ClassVar[str] = "dependencies.newer-than-known"
@@ -242,8 +224,7 @@ class NewerThanKnown(Finding):
     newest: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Elsewhere(Finding):
+class Elsewhere(Finding, frozen=True, kw_only=True):
     """Conflicts in the environment (``subject``: its folder) among distributions that the service does not need."""
 
     code: ClassVar[str] = "dependencies.elsewhere"
@@ -252,8 +233,7 @@ class Elsewhere(Finding):
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Leftovers(Finding):
+class Leftovers(Finding, frozen=True, kw_only=True):
     """Remains of removals that were broken off, in the environment (``subject``: its folder)."""
 
     code: ClassVar[str] = "dependencies.leftovers"

@@ -8,14 +8,12 @@ empty where nothing tells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Severity, Symptom
 
 
-@dataclass(frozen=True, kw_only=True)
-class BrokenJson(Finding):
+class BrokenJson(Finding, frozen=True, kw_only=True):
     """generation_config.json cannot be read as settings (``line`` and ``column`` are 1-based, 0 where open)."""
 
     code: ClassVar[str] = "generation_config.broken-json"
@@ -30,8 +28,7 @@ class BrokenJson(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigBroken(Finding):
+class ConfigBroken(Finding, frozen=True, kw_only=True):
     """config.json cannot be read as settings."""
 
     code: ClassVar[str] = "generation_config.config-broken"
@@ -46,8 +43,7 @@ class ConfigBroken(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoRoom(Finding):
+class NoRoom(Finding, frozen=True, kw_only=True):
     """A limit on the length that leaves no room for an answer of ``room`` tokens."""
 
     code: ClassVar[str] = "generation_config.no-room"
@@ -60,8 +56,7 @@ class NoRoom(Finding):
     room: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Impossible(Finding):
+class Impossible(Finding, frozen=True, kw_only=True):
     """A value that the engine raises on, or refuses each request for; ``takes`` says what it takes."""
 
     code: ClassVar[str] = "generation_config.impossible"
@@ -75,8 +70,7 @@ class Impossible(Finding):
     engine: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StopInvalid(Finding):
+class StopInvalid(Finding, frozen=True, kw_only=True):
     """eos_token_id is neither a token id nor a list of them."""
 
     code: ClassVar[str] = "generation_config.stop-invalid"
@@ -89,8 +83,7 @@ class StopInvalid(Finding):
     stops: list[int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class EndsAtOnce(Finding):
+class EndsAtOnce(Finding, frozen=True, kw_only=True):
     """An answer ends at tokens that open one, or that are ordinary text."""
 
     code: ClassVar[str] = "generation_config.ends-at-once"
@@ -105,8 +98,7 @@ class EndsAtOnce(Finding):
     stops: list[int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NeverStops(Finding):
+class NeverStops(Finding, frozen=True, kw_only=True):
     """No id that could end an answer is set."""
 
     code: ClassVar[str] = "generation_config.never-stops"
@@ -119,8 +111,7 @@ class NeverStops(Finding):
     stops: list[int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StopMissing(Finding):
+class StopMissing(Finding, frozen=True, kw_only=True):
     """The tokens that end this model's turn are not all among those that end an answer."""
 
     code: ClassVar[str] = "generation_config.stop-missing"
@@ -134,8 +125,7 @@ class StopMissing(Finding):
     tokens: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StopDoubtful(Finding):
+class StopDoubtful(Finding, frozen=True, kw_only=True):
     """Tokens that end the turn of a chat model of this family do not end an answer; a base model has no turns."""
 
     code: ClassVar[str] = "generation_config.stop-doubtful"
@@ -150,8 +140,7 @@ class StopDoubtful(Finding):
     tokens: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class AllSuppressed(Finding):
+class AllSuppressed(Finding, frozen=True, kw_only=True):
     """So many tokens are forbidden (``count``) that none is left to answer with."""
 
     code: ClassVar[str] = "generation_config.all-suppressed"
@@ -163,8 +152,7 @@ class AllSuppressed(Finding):
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class EndSuppressed(Finding):
+class EndSuppressed(Finding, frozen=True, kw_only=True):
     """The tokens that end an answer are forbidden, so that it never ends."""
 
     code: ClassVar[str] = "generation_config.end-suppressed"
@@ -177,8 +165,7 @@ class EndSuppressed(Finding):
     tokens: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contradiction(Finding):
+class Contradiction(Finding, frozen=True, kw_only=True):
     """Two settings that cannot both hold: the engine refuses to load or to generate."""
 
     code: ClassVar[str] = "generation_config.contradiction"
@@ -192,8 +179,7 @@ class Contradiction(Finding):
     other_value: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MinimumAboveMaximum(Finding):
+class MinimumAboveMaximum(Finding, frozen=True, kw_only=True):
     """The least length is above the greatest: an answer may not end before it is cut."""
 
     code: ClassVar[str] = "generation_config.minimum-above-maximum"
@@ -207,8 +193,7 @@ class MinimumAboveMaximum(Finding):
     other_value: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Doubtful(Finding):
+class Doubtful(Finding, frozen=True, kw_only=True):
     """A value that the engine takes, and that no answer of use comes from; ``sane`` says what would be."""
 
     code: ClassVar[str] = "generation_config.doubtful"
@@ -222,8 +207,7 @@ class Doubtful(Finding):
     sane: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Short(Finding):
+class Short(Finding, frozen=True, kw_only=True):
     """A limit on prompt and answer together that cuts off most answers (20 was a default long ago)."""
 
     code: ClassVar[str] = "generation_config.short"
@@ -236,8 +220,7 @@ class Short(Finding):
     value: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShortAnswers(Finding):
+class ShortAnswers(Finding, frozen=True, kw_only=True):
     """A limit on the answer that suits short ones only."""
 
     code: ClassVar[str] = "generation_config.short-answers"
@@ -250,8 +233,7 @@ class ShortAnswers(Finding):
     value: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class BeyondContext(Finding):
+class BeyondContext(Finding, frozen=True, kw_only=True):
     """More tokens are allowed than the model's context holds."""
 
     code: ClassVar[str] = "generation_config.beyond-context"
@@ -265,8 +247,7 @@ class BeyondContext(Finding):
     context: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class DuplicateKey(Finding):
+class DuplicateKey(Finding, frozen=True, kw_only=True):
     """A key stands there more than once; the last one counts, and the others mislead whoever edits."""
 
     code: ClassVar[str] = "generation_config.duplicate-key"
@@ -278,8 +259,7 @@ class DuplicateKey(Finding):
     value: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoSuchToken(Finding):
+class NoSuchToken(Finding, frozen=True, kw_only=True):
     """Ids that no token of this model has (``count`` is the number of those it has)."""
 
     code: ClassVar[str] = "generation_config.no-such-token"
@@ -293,8 +273,7 @@ class NoSuchToken(Finding):
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class PadIsEnd(Finding):
+class PadIsEnd(Finding, frozen=True, kw_only=True):
     """Padding uses a token that ends an answer: usual, and harmless with an attention mask."""
 
     code: ClassVar[str] = "generation_config.pad-is-end"

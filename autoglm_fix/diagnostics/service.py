@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator
 
 from autoglm_fix.agent.facts.service import Definition, Running, Service
+from autoglm_fix.launch import plainly
 
 from . import service_findings as found
 from .finding import Finding

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Severity, Symptom
 
 
-@dataclass(frozen=True, kw_only=True)
-class Down(Finding):
+class Down(Finding, frozen=True, kw_only=True):
     """It does not run, and nothing says that it failed. ``log`` holds the last lines of its log."""
 
     code: ClassVar[str] = "service.down"
@@ -26,8 +24,7 @@ class Down(Finding):
     log: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed(Finding):
+class Failed(Finding, frozen=True, kw_only=True):
     """It does not run, because its last start ended badly. ``log`` holds the last lines of its log."""
 
     code: ClassVar[str] = "service.failed"
@@ -40,8 +37,7 @@ class Failed(Finding):
     log: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotStarted(Finding):
+class NotStarted(Finding, frozen=True, kw_only=True):
     """Nobody manages it, and no process of it is to be found. ``command`` starts it, as far as the inventory says."""
 
     code: ClassVar[str] = "service.not-started"
@@ -52,8 +48,7 @@ class NotStarted(Finding):
     command: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Restarting(Finding):
+class Restarting(Finding, frozen=True, kw_only=True):
     """It ends again and again, and its manager starts it again."""
 
     code: ClassVar[str] = "service.restarting"
@@ -66,8 +61,7 @@ class Restarting(Finding):
     log: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartLimit(Finding):
+class StartLimit(Finding, frozen=True, kw_only=True):
     """Its manager has given up, because it ended too often."""
 
     code: ClassVar[str] = "service.start-limit"
@@ -77,8 +71,7 @@ class StartLimit(Finding):
     look: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class TimedOut(Finding):
+class TimedOut(Finding, frozen=True, kw_only=True):
     """Its manager ended it for want of a sign that it is up, or alive. ``limit`` is a time for people."""
 
     code: ClassVar[str] = "service.timed-out"
@@ -89,8 +82,7 @@ class TimedOut(Finding):
     limit: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutOfMemory(Finding):
+class OutOfMemory(Finding, frozen=True, kw_only=True):
     """The kernel ended it for want of memory of the host, or of its control group."""
 
     code: ClassVar[str] = "service.out-of-memory"
@@ -99,8 +91,7 @@ class OutOfMemory(Finding):
     exit: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class CannotStart(Finding):
+class CannotStart(Finding, frozen=True, kw_only=True):
     """systemd cannot even start its program. ``step`` is systemd's word, ``what`` the thing that the step is about."""
 
     code: ClassVar[str] = "service.cannot-start"
@@ -110,8 +101,7 @@ class CannotStart(Finding):
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Crashed(Finding):
+class Crashed(Finding, frozen=True, kw_only=True):
     """Its log tells why it ended; ``step`` names the diagnostic that judges the same thing, empty for none."""
 
     code: ClassVar[str] = "service.crashed"
@@ -128,8 +118,7 @@ class Crashed(Finding):
         return self.step
 
 
-@dataclass(frozen=True, kw_only=True)
-class PortTaken(Finding):
+class PortTaken(Finding, frozen=True, kw_only=True):
     """Its port is held by another process."""
 
     code: ClassVar[str] = "service.port-taken"
@@ -138,8 +127,7 @@ class PortTaken(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeftOverSegment(Finding):
+class LeftOverSegment(Finding, frozen=True, kw_only=True):
     """A segment of shared memory with a fixed name is left over from a start that was killed."""
 
     code: ClassVar[str] = "service.segment-left"
@@ -148,8 +136,7 @@ class LeftOverSegment(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class SharedMemory(Finding):
+class SharedMemory(Finding, frozen=True, kw_only=True):
     """There is too little shared memory."""
 
     code: ClassVar[str] = "service.shared-memory"
@@ -158,8 +145,7 @@ class SharedMemory(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoSpace(Finding):
+class NoSpace(Finding, frozen=True, kw_only=True):
     """A filesystem that it writes to is full."""
 
     code: ClassVar[str] = "service.no-space"
@@ -168,8 +154,7 @@ class NoSpace(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Forbidden(Finding):
+class Forbidden(Finding, frozen=True, kw_only=True):
     """Its user may not do what it has to."""
 
     code: ClassVar[str] = "service.forbidden"
@@ -179,8 +164,7 @@ class Forbidden(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnknownOption(Finding):
+class UnknownOption(Finding, frozen=True, kw_only=True):
     """Its program does not take an option or value of its command."""
 
     code: ClassVar[str] = "service.option-unknown"
@@ -189,8 +173,7 @@ class UnknownOption(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MainGuard(Finding):
+class MainGuard(Finding, frozen=True, kw_only=True):
     """Its own program starts the engine without a guard, so that each child starts another one."""
 
     code: ClassVar[str] = "service.main-guard"
@@ -199,8 +182,7 @@ class MainGuard(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stale(Finding):
+class Stale(Finding, frozen=True, kw_only=True):
     """It runs with something else than what would start now.
 
     ``differs`` names what: ``argv``, ``user``, a variable as ``$NAME``, the path of a file that was changed after
@@ -214,8 +196,7 @@ class Stale(Finding):
     since: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Absent(Finding):
+class Absent(Finding, frozen=True, kw_only=True):
     """Its manager knows no such service; ``near`` are names that are alike."""
 
     code: ClassVar[str] = "service.absent"
@@ -226,16 +207,14 @@ class Absent(Finding):
     near: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Masked(Finding):
+class Masked(Finding, frozen=True, kw_only=True):
     """Its manager is told never to start it."""
 
     code: ClassVar[str] = "service.masked"
     symptom: ClassVar[Symptom] = "refused"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DefinitionBroken(Finding):
+class DefinitionBroken(Finding, frozen=True, kw_only=True):
     """Its manager cannot use its definition."""
 
     code: ClassVar[str] = "service.definition-broken"
@@ -245,8 +224,7 @@ class DefinitionBroken(Finding):
     look: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class EnvFileMissing(Finding):
+class EnvFileMissing(Finding, frozen=True, kw_only=True):
     """A file of variables that its definition insists on is not there."""
 
     code: ClassVar[str] = "service.env-file-missing"
@@ -255,8 +233,7 @@ class EnvFileMissing(Finding):
     service: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Disabled(Finding):
+class Disabled(Finding, frozen=True, kw_only=True):
     """It does not start with the machine."""
 
     code: ClassVar[str] = "service.disabled"

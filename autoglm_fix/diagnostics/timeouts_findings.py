@@ -6,14 +6,12 @@ what sets the limit (a file, the manager). ``stage`` is the stage of the start t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Severity, Symptom
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stalled(Finding):
+class Stalled(Finding, frozen=True, kw_only=True):
     """Nothing of it moves, and nothing outside says why. ``stack`` is what it does, the innermost call first."""
 
     code: ClassVar[str] = "timeouts.stalled"
@@ -27,8 +25,7 @@ class Stalled(Finding):
     stages: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StalledNetwork(Finding):
+class StalledNetwork(Finding, frozen=True, kw_only=True):
     """It waits for another machine. ``hub``: the model comes from a hub, and it asks there; ``cached``: it is here."""
 
     code: ClassVar[str] = "timeouts.stalled-network"
@@ -42,8 +39,7 @@ class StalledNetwork(Finding):
     cached: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class StalledDisk(Finding):
+class StalledDisk(Finding, frozen=True, kw_only=True):
     """It waits for a disk or a filesystem that does not answer. ``filesystem`` is the remote one, if any."""
 
     code: ClassVar[str] = "timeouts.stalled-disk"
@@ -55,8 +51,7 @@ class StalledDisk(Finding):
     watched: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StalledLock(Finding):
+class StalledLock(Finding, frozen=True, kw_only=True):
     """It waits for a lock; ``holder`` has it. The subject is the locked file."""
 
     code: ClassVar[str] = "timeouts.stalled-lock"
@@ -68,8 +63,7 @@ class StalledLock(Finding):
     stack: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LockLeft(Finding):
+class LockLeft(Finding, frozen=True, kw_only=True):
     """It waits for a lock file to go away that nobody holds any more. The subject is that file."""
 
     code: ClassVar[str] = "timeouts.lock-left"
@@ -79,8 +73,7 @@ class LockLeft(Finding):
     watched: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class SharedMemoryFull(Finding):
+class SharedMemoryFull(Finding, frozen=True, kw_only=True):
     """Nothing of it moves, and its /dev/shm is full."""
 
     code: ClassVar[str] = "timeouts.shared-memory-full"
@@ -90,8 +83,7 @@ class SharedMemoryFull(Finding):
     free: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class SlowStart(Finding):
+class SlowStart(Finding, frozen=True, kw_only=True):
     """It is not up yet, and on its way. ``doing`` is what moves (``reading``, ``computing``, ``compiling``, ...)."""
 
     code: ClassVar[str] = "timeouts.slow-start"
@@ -109,8 +101,7 @@ class SlowStart(Finding):
     stack: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class VerySlowStart(Finding):
+class VerySlowStart(Finding, frozen=True, kw_only=True):
     """It is not up yet, on its way, and far later than it should be."""
 
     code: ClassVar[str] = "timeouts.very-slow-start"
@@ -129,8 +120,7 @@ class VerySlowStart(Finding):
     stack: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogLost(Finding):
+class LogLost(Finding, frozen=True, kw_only=True):
     """What it says goes where nobody can read it (``null``, ``deleted``)."""
 
     code: ClassVar[str] = "timeouts.log-lost"
@@ -139,16 +129,14 @@ class LogLost(Finding):
     where: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogBuffered(Finding):
+class LogBuffered(Finding, frozen=True, kw_only=True):
     """It has said nothing so far, and Python keeps back what it says."""
 
     code: ClassVar[str] = "timeouts.log-buffered"
     severity: ClassVar[Severity] = "info"
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartTooShort(Finding):
+class StartTooShort(Finding, frozen=True, kw_only=True):
     """Its last start was cut off by a limit that is shorter than a start takes."""
 
     code: ClassVar[str] = "timeouts.start-too-short"
@@ -161,8 +149,7 @@ class StartTooShort(Finding):
     by: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartTight(Finding):
+class StartTight(Finding, frozen=True, kw_only=True):
     """The next start is likely to be cut off by a limit that is shorter than a start takes."""
 
     code: ClassVar[str] = "timeouts.start-tight"
@@ -176,8 +163,7 @@ class StartTight(Finding):
     by: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NeverReady(Finding):
+class NeverReady(Finding, frozen=True, kw_only=True):
     """systemd waits for its program to say that it is up, which that never does, and ends it at last."""
 
     code: ClassVar[str] = "timeouts.never-ready"
@@ -187,8 +173,7 @@ class NeverReady(Finding):
     limit: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MayNeverBeReady(Finding):
+class MayNeverBeReady(Finding, frozen=True, kw_only=True):
     """systemd will wait for its program to say that it is up, which that is not known to do."""
 
     code: ClassVar[str] = "timeouts.may-never-be-ready"
@@ -199,8 +184,7 @@ class MayNeverBeReady(Finding):
     limit: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProbeTooShort(Finding):
+class ProbeTooShort(Finding, frozen=True, kw_only=True):
     """Its health check counts against it before it can be up."""
 
     code: ClassVar[str] = "timeouts.probe-too-short"
@@ -213,8 +197,7 @@ class ProbeTooShort(Finding):
     unhealthy: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class StopTooShort(Finding):
+class StopTooShort(Finding, frozen=True, kw_only=True):
     """It is killed before it can end in order. ``killed``: that is what happened at its last stop."""
 
     code: ClassVar[str] = "timeouts.stop-too-short"
@@ -225,8 +208,7 @@ class StopTooShort(Finding):
     killed: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class WatchdogEnded(Finding):
+class WatchdogEnded(Finding, frozen=True, kw_only=True):
     """Its manager ended it for want of signs of life that its program does not give."""
 
     code: ClassVar[str] = "timeouts.watchdog-ended"
@@ -236,8 +218,7 @@ class WatchdogEnded(Finding):
     by: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class WatchdogUnfed(Finding):
+class WatchdogUnfed(Finding, frozen=True, kw_only=True):
     """Its manager will end it for want of signs of life that its program does not give."""
 
     code: ClassVar[str] = "timeouts.watchdog-unfed"
@@ -249,8 +230,7 @@ class WatchdogUnfed(Finding):
     engine: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class RuntimeTooShort(Finding):
+class RuntimeTooShort(Finding, frozen=True, kw_only=True):
     """Its manager ends it before it can be up, however well it runs."""
 
     code: ClassVar[str] = "timeouts.runtime-too-short"
@@ -261,8 +241,7 @@ class RuntimeTooShort(Finding):
     by: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoNumber(Finding):
+class NoNumber(Finding, frozen=True, kw_only=True):
     """A waiting time is no whole number, so that the program that reads it ends at once. The subject is its name."""
 
     code: ClassVar[str] = "timeouts.no-number"
@@ -271,8 +250,7 @@ class NoNumber(Finding):
     value: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepKills(Finding):
+class StepKills(Finding, frozen=True, kw_only=True):
     """A waiting time is so short that the server ends itself at its first request. The subject is its name."""
 
     code: ClassVar[str] = "timeouts.step-kills"
@@ -283,8 +261,7 @@ class StepKills(Finding):
     default: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepTight(Finding):
+class StepTight(Finding, frozen=True, kw_only=True):
     """A waiting time of the engine or of a library is too short to be meant. The subject is its name."""
 
     code: ClassVar[str] = "timeouts.step-tight"
@@ -296,8 +273,7 @@ class StepTight(Finding):
     default: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class RequestTooShort(Finding):
+class RequestTooShort(Finding, frozen=True, kw_only=True):
     """The server gives up a request before its answer can be whole. The subject is the setting."""
 
     code: ClassVar[str] = "timeouts.request-too-short"
@@ -309,8 +285,7 @@ class RequestTooShort(Finding):
     program: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class HubUnreachable(Finding):
+class HubUnreachable(Finding, frozen=True, kw_only=True):
     """It ended because it asked a hub in vain for a model that is here, whole. ``line`` is what its log says."""
 
     code: ClassVar[str] = "timeouts.hub-unreachable"
@@ -319,8 +294,7 @@ class HubUnreachable(Finding):
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class HubSlow(Finding):
+class HubSlow(Finding, frozen=True, kw_only=True):
     """It ended because a hub did not answer within its waiting time, which nobody has set."""
 
     code: ClassVar[str] = "timeouts.hub-slow"
@@ -330,8 +304,7 @@ class HubSlow(Finding):
     unset: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Proxy(Finding):
+class Proxy(Finding, frozen=True, kw_only=True):
     """It asks its own address through a proxy, and so cannot start. The subject is the proxy's variable."""
 
     code: ClassVar[str] = "timeouts.proxy"

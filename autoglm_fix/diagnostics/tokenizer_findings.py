@@ -6,14 +6,12 @@ and ``sha256`` are what a repair by fetching should end with, None where nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Severity, Symptom
 
 
-@dataclass(frozen=True, kw_only=True)
-class Broken(Finding):
+class Broken(Finding, frozen=True, kw_only=True):
     """A file of the tokenizer cannot be read as one (``line`` and ``column`` are 1-based, 0 where open)."""
 
     code: ClassVar[str] = "tokenizer.broken"
@@ -28,8 +26,7 @@ class Broken(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotLoadable(Finding):
+class NotLoadable(Finding, frozen=True, kw_only=True):
     """tokenizer.json is well-formed, and the library in the service's Python (``version``) cannot load it."""
 
     code: ClassVar[str] = "tokenizer.not-loadable"
@@ -43,8 +40,7 @@ class NotLoadable(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class OfAnotherModel(Finding):
+class OfAnotherModel(Finding, frozen=True, kw_only=True):
     """The tokenizer belongs to another model; ``reasons`` are the tokens that give it away."""
 
     code: ClassVar[str] = "tokenizer.of-another-model"
@@ -57,8 +53,7 @@ class OfAnotherModel(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class VocabularyExceedsEmbeddings(Finding):
+class VocabularyExceedsEmbeddings(Finding, frozen=True, kw_only=True):
     """Ordinary tokens have ids (up to ``highest``) for which the weights have no row (``rows`` in all)."""
 
     code: ClassVar[str] = "tokenizer.vocabulary-exceeds-embeddings"
@@ -72,8 +67,7 @@ class VocabularyExceedsEmbeddings(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class AddedBeyondEmbeddings(Finding):
+class AddedBeyondEmbeddings(Finding, frozen=True, kw_only=True):
     """Added tokens that the weights have no row for: whoever uses one crashes the model."""
 
     code: ClassVar[str] = "tokenizer.added-beyond-embeddings"
@@ -86,8 +80,7 @@ class AddedBeyondEmbeddings(Finding):
     rows: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class FewerThanEmbeddings(Finding):
+class FewerThanEmbeddings(Finding, frozen=True, kw_only=True):
     """The weights have far more rows than the tokenizer has tokens: more than rounding up explains."""
 
     code: ClassVar[str] = "tokenizer.fewer-than-embeddings"
@@ -98,8 +91,7 @@ class FewerThanEmbeddings(Finding):
     rows: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpecialId(Finding):
+class SpecialId(Finding, frozen=True, kw_only=True):
     """An id in config.json that its model cannot work with; ``right`` is the one that the tokenizer tells."""
 
     code: ClassVar[str] = "tokenizer.special-id"
@@ -113,8 +105,7 @@ class SpecialId(Finding):
     right: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpecialIdDoubtful(Finding):
+class SpecialIdDoubtful(Finding, frozen=True, kw_only=True):
     """An id in config.json that no token, or an ordinary one, has; nothing uses it as things are."""
 
     code: ClassVar[str] = "tokenizer.special-id-doubtful"
@@ -128,8 +119,7 @@ class SpecialIdDoubtful(Finding):
     right: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpecialToken(Finding):
+class SpecialToken(Finding, frozen=True, kw_only=True):
     """A special token that the settings name, and the vocabulary lacks; ``right`` is the one that config.json means."""
 
     code: ClassVar[str] = "tokenizer.special-token"
@@ -142,8 +132,7 @@ class SpecialToken(Finding):
     right: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class PadTokenMissing(Finding):
+class PadTokenMissing(Finding, frozen=True, kw_only=True):
     """The padding token that the settings name is not in the vocabulary: batches would use a row that is not there."""
 
     code: ClassVar[str] = "tokenizer.pad-token-missing"
@@ -157,8 +146,7 @@ class PadTokenMissing(Finding):
     right: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class SavedByNewer(Finding):
+class SavedByNewer(Finding, frozen=True, kw_only=True):
     """A setting that the installed transformers (``version``) cannot read: it came with ``since``."""
 
     code: ClassVar[str] = "tokenizer.saved-by-newer"
@@ -172,8 +160,7 @@ class SavedByNewer(Finding):
     since: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class TemplateAbsent(Finding):
+class TemplateAbsent(Finding, frozen=True, kw_only=True):
     """A service for conversations has no chat template where engines look; ``other`` names a file that holds one."""
 
     code: ClassVar[str] = "tokenizer.template-absent"
@@ -186,8 +173,7 @@ class TemplateAbsent(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class TemplateUnread(Finding):
+class TemplateUnread(Finding, frozen=True, kw_only=True):
     """The chat template stands only in a file that the installed transformers does not read yet."""
 
     code: ClassVar[str] = "tokenizer.template-unread"
@@ -199,8 +185,7 @@ class TemplateUnread(Finding):
     since: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class TemplateBroken(Finding):
+class TemplateBroken(Finding, frozen=True, kw_only=True):
     """The chat template cannot be rendered for one user's turn (``line`` in it is 1-based, 0 where open)."""
 
     code: ClassVar[str] = "tokenizer.template-broken"
@@ -214,8 +199,7 @@ class TemplateBroken(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class TemplateNoAssistantTurn(Finding):
+class TemplateNoAssistantTurn(Finding, frozen=True, kw_only=True):
     """The prompt does not open the assistant's turn (with ``header``), so that the model goes on as the user."""
 
     code: ClassVar[str] = "tokenizer.template-no-assistant-turn"
@@ -227,8 +211,7 @@ class TemplateNoAssistantTurn(Finding):
     end: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class TemplateOfAnotherModel(Finding):
+class TemplateOfAnotherModel(Finding, frozen=True, kw_only=True):
     """The template marks turns with ``markers`` that this tokenizer takes apart; its own family is ``family``."""
 
     code: ClassVar[str] = "tokenizer.template-of-another-model"
@@ -243,8 +226,7 @@ class TemplateOfAnotherModel(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class RoundTripLost(Finding):
+class RoundTripLost(Finding, frozen=True, kw_only=True):
     """Texts of these kinds (``texts``) do not come back from encoding and decoding."""
 
     code: ClassVar[str] = "tokenizer.round-trip"
@@ -258,8 +240,7 @@ class RoundTripLost(Finding):
     sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoPython(Finding):
+class NoPython(Finding, frozen=True, kw_only=True):
     """What the service declares as its Python cannot be started, or is none: the service cannot start either."""
 
     code: ClassVar[str] = "tokenizer.no-python"
@@ -268,8 +249,7 @@ class NoPython(Finding):
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotTried(Finding):
+class NotTried(Finding, frozen=True, kw_only=True):
     """Tokenizer and template were read, but (in part) not tried, for ``problem``."""
 
     code: ClassVar[str] = "tokenizer.not-tried"

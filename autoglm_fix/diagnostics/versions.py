@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import field
 
 from .finding import Finding
 
 __all__ = ["NeedsVersions"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NeedsVersions(Finding):
+class NeedsVersions(Finding, frozen=True, kw_only=True):
     """The base of findings that ``pin_versions`` can cure: what has to hold in the service's environment.
 
     ``requirements`` are in the form of PEP 508 ("transformers>=5", "torch==2.9.1+cu128"). They hold beside all

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from msgspec import field
 
 from .finding import Finding
 
 
-@dataclass(frozen=True, kw_only=True)
-class WeightsTooLarge(Finding):
+class WeightsTooLarge(Finding, frozen=True, kw_only=True):
     """The weights alone are larger than the GPUs that the launch names, even empty ones."""
 
     code: ClassVar[str] = "vram.weights-too-large"
@@ -19,8 +19,7 @@ class WeightsTooLarge(Finding):
     ranks: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class LessFree(Finding):
+class LessFree(Finding, frozen=True, kw_only=True):
     """The engine asks for more than is free: it refuses to start."""
 
     code: ClassVar[str] = "vram.less-free"
@@ -33,8 +32,7 @@ class LessFree(Finding):
     holders: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoRoom(Finding):
+class NoRoom(Finding, frozen=True, kw_only=True):
     """After weights and workspace the cache has no room for one sequence as long as the launch promises."""
 
     code: ClassVar[str] = "vram.no-room"
@@ -52,8 +50,7 @@ class NoRoom(Finding):
     holders: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tight(Finding):
+class Tight(Finding, frozen=True, kw_only=True):
     """It fits only if everything is as small as it can be."""
 
     code: ClassVar[str] = "vram.tight"
@@ -67,8 +64,7 @@ class Tight(Finding):
     holders: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContextFails(Finding):
+class ContextFails(Finding, frozen=True, kw_only=True):
     """A context so short makes this version of the engine fail with this model."""
 
     code: ClassVar[str] = "vram.context-fails"
@@ -79,8 +75,7 @@ class ContextFails(Finding):
     model_type: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class EagerGarbles(Finding):
+class EagerGarbles(Finding, frozen=True, kw_only=True):
     """An option that is said to save memory garbles the answers of this kind of model."""
 
     code: ClassVar[str] = "vram.eager-garbles"
@@ -88,8 +83,7 @@ class EagerGarbles(Finding):
     model_type: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeadHolder(Finding):
+class DeadHolder(Finding, frozen=True, kw_only=True):
     """Memory is held under the number of a process that has ended."""
 
     code: ClassVar[str] = "vram.dead-holder"
@@ -98,8 +92,7 @@ class DeadHolder(Finding):
     used: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class PicturesExceed(Finding):
+class PicturesExceed(Finding, frozen=True, kw_only=True):
     """The launch admits more pictures in one request than its context holds."""
 
     code: ClassVar[str] = "vram.pictures-exceed"

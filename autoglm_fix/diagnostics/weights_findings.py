@@ -7,14 +7,12 @@ its right size in bytes and ``sha256`` its right digest, both None where nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Severity, Symptom
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShardMissing(Finding):
+class ShardMissing(Finding, frozen=True, kw_only=True):
     """A weight file that the index or its siblings' names promise is not there."""
 
     code: ClassVar[str] = "weights.shard-missing"
@@ -26,8 +24,7 @@ class ShardMissing(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DanglingLink(Finding):
+class DanglingLink(Finding, frozen=True, kw_only=True):
     """A file that the model needs is a link to something that is not there (``host``)."""
 
     code: ClassVar[str] = "weights.dangling-link"
@@ -39,8 +36,7 @@ class DanglingLink(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShardTruncated(Finding):
+class ShardTruncated(Finding, frozen=True, kw_only=True):
     """A weight file is shorter than its own header says."""
 
     code: ClassVar[str] = "weights.shard-truncated"
@@ -53,8 +49,7 @@ class ShardTruncated(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShardPadded(Finding):
+class ShardPadded(Finding, frozen=True, kw_only=True):
     """A weight file goes on after the end that its own header gives."""
 
     code: ClassVar[str] = "weights.shard-padded"
@@ -67,8 +62,7 @@ class ShardPadded(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LfsPointer(Finding):
+class LfsPointer(Finding, frozen=True, kw_only=True):
     """A Git-LFS pointer (a text of three lines) stands where the file should be."""
 
     code: ClassVar[str] = "weights.lfs-pointer"
@@ -80,8 +74,7 @@ class LfsPointer(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class HtmlInstead(Finding):
+class HtmlInstead(Finding, frozen=True, kw_only=True):
     """A web page (a login, an error, a mirror's notice) was saved where the file should be."""
 
     code: ClassVar[str] = "weights.html-instead"
@@ -93,8 +86,7 @@ class HtmlInstead(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeaderBroken(Finding):
+class HeaderBroken(Finding, frozen=True, kw_only=True):
     """A safetensors header that cannot be read or whose tensors do not tile the file."""
 
     code: ClassVar[str] = "weights.header-broken"
@@ -107,8 +99,7 @@ class HeaderBroken(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class GgufBroken(Finding):
+class GgufBroken(Finding, frozen=True, kw_only=True):
     """A GGUF file whose header cannot be read or whose tensors lie outside it."""
 
     code: ClassVar[str] = "weights.gguf-broken"
@@ -121,8 +112,7 @@ class GgufBroken(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ArchiveBroken(Finding):
+class ArchiveBroken(Finding, frozen=True, kw_only=True):
     """A torch archive (.bin, .pth, .pt) that is not whole."""
 
     code: ClassVar[str] = "weights.archive-broken"
@@ -135,8 +125,7 @@ class ArchiveBroken(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexMissing(Finding):
+class IndexMissing(Finding, frozen=True, kw_only=True):
     """Shards are there, but not the index that says which tensor is where."""
 
     code: ClassVar[str] = "weights.index-missing"
@@ -148,8 +137,7 @@ class IndexMissing(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexBroken(Finding):
+class IndexBroken(Finding, frozen=True, kw_only=True):
     """The index cannot be read as one."""
 
     code: ClassVar[str] = "weights.index-broken"
@@ -162,8 +150,7 @@ class IndexBroken(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexMismatch(Finding):
+class IndexMismatch(Finding, frozen=True, kw_only=True):
     """The index and a whole shard disagree on the tensors that are in it.
 
     ``absent`` tensors are in the index only (at least one is), ``unlisted`` ones in the shard only; the
@@ -184,8 +171,7 @@ class IndexMismatch(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexIncomplete(Finding):
+class IndexIncomplete(Finding, frozen=True, kw_only=True):
     """A shard holds ``unlisted`` tensors that the index does not name; most engines load them all the same."""
 
     code: ClassVar[str] = "weights.index-incomplete"
@@ -198,8 +184,7 @@ class IndexIncomplete(Finding):
     unlisted_names: list[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TensorsMissing(Finding):
+class TensorsMissing(Finding, frozen=True, kw_only=True):
     """The weight files lack layers that config.json promises; they would be filled with random numbers."""
 
     code: ClassVar[str] = "weights.tensors-missing"
@@ -209,8 +194,7 @@ class TensorsMissing(Finding):
     found: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShardOfAnotherModel(Finding):
+class ShardOfAnotherModel(Finding, frozen=True, kw_only=True):
     """A shard's shapes are not those of this model: ``tensor`` has ``found`` where it needs ``expected``."""
 
     code: ClassVar[str] = "weights.shard-of-another-model"
@@ -225,8 +209,7 @@ class ShardOfAnotherModel(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigOfAnotherModel(Finding):
+class ConfigOfAnotherModel(Finding, frozen=True, kw_only=True):
     """All weight files agree with each other, and config.json with none of them."""
 
     code: ClassVar[str] = "weights.config-of-another-model"
@@ -241,8 +224,7 @@ class ConfigOfAnotherModel(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Zeroed(Finding):
+class Zeroed(Finding, frozen=True, kw_only=True):
     """Zeros stand where a weight matrix should be: ``bytes_zero`` in all, most of them in ``tensor``.
 
     ``sampled``: only the file's holes and some blocks were looked at, so that there may be more.
@@ -260,8 +242,7 @@ class Zeroed(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotANumber(Finding):
+class NotANumber(Finding, frozen=True, kw_only=True):
     """Weights that are not numbers (NaN): ``values`` in all, first in ``tensor``; ``sampled`` as for zeros."""
 
     code: ClassVar[str] = "weights.nan"
@@ -276,8 +257,7 @@ class NotANumber(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DigestMismatch(Finding):
+class DigestMismatch(Finding, frozen=True, kw_only=True):
     """The bytes of a file are not those that were downloaded: its sha256 is ``found``."""
 
     code: ClassVar[str] = "weights.digest-mismatch"

@@ -7,14 +7,12 @@ nothing on the host records them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from .finding import Finding, Severity, Symptom
 
 
-@dataclass(frozen=True, kw_only=True)
-class FolderMissing(Finding):
+class FolderMissing(Finding, frozen=True, kw_only=True):
     """The folder that the service names does not exist. ``host`` is where it would be."""
 
     code: ClassVar[str] = "weights.folder-missing"
@@ -23,8 +21,7 @@ class FolderMissing(Finding):
     host: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotDownloaded(Finding):
+class NotDownloaded(Finding, frozen=True, kw_only=True):
     """The service names a model of a hub, and the hub's cache does not hold it."""
 
     code: ClassVar[str] = "weights.not-downloaded"
@@ -34,8 +31,7 @@ class NotDownloaded(Finding):
     host: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class FolderDangling(Finding):
+class FolderDangling(Finding, frozen=True, kw_only=True):
     """The folder is a link (``link``, on the host) to something that is not there (``target``)."""
 
     code: ClassVar[str] = "weights.folder-dangling"
@@ -46,8 +42,7 @@ class FolderDangling(Finding):
     target: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotAFolder(Finding):
+class NotAFolder(Finding, frozen=True, kw_only=True):
     """Something that is no model stands where the folder should be; ``what`` says what."""
 
     code: ClassVar[str] = "weights.not-a-folder"
@@ -57,8 +52,7 @@ class NotAFolder(Finding):
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class FolderEmpty(Finding):
+class FolderEmpty(Finding, frozen=True, kw_only=True):
     """The folder holds nothing at all."""
 
     code: ClassVar[str] = "weights.folder-empty"
@@ -67,8 +61,7 @@ class FolderEmpty(Finding):
     host: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoWeights(Finding):
+class NoWeights(Finding, frozen=True, kw_only=True):
     """The folder has files, but no weight file of any known format. ``config`` says whether a config.json is there."""
 
     code: ClassVar[str] = "weights.no-weights"
@@ -78,8 +71,7 @@ class NoWeights(Finding):
     config: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Unreadable(Finding):
+class Unreadable(Finding, frozen=True, kw_only=True):
     """The service's user may not read it; ``barrier`` is the path whose mode or owner is in the way."""
 
     code: ClassVar[str] = "weights.unreadable"
@@ -90,8 +82,7 @@ class Unreadable(Finding):
     barrier: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class IncompleteDownload(Finding):
+class IncompleteDownload(Finding, frozen=True, kw_only=True):
     """Unfinished downloads (``parts``, on the host) are all that is there of some file."""
 
     code: ClassVar[str] = "weights.incomplete-download"
@@ -102,8 +93,7 @@ class IncompleteDownload(Finding):
     bytes_there: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Leftover(Finding):
+class Leftover(Finding, frozen=True, kw_only=True):
     """Unfinished downloads take space beside a model that has all its files."""
 
     code: ClassVar[str] = "weights.leftover"
@@ -113,8 +103,7 @@ class Leftover(Finding):
     bytes_there: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConfigMissing(Finding):
+class ConfigMissing(Finding, frozen=True, kw_only=True):
     """config.json is not there."""
 
     code: ClassVar[str] = "weights.config-missing"
@@ -126,8 +115,7 @@ class ConfigMissing(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenizerMissing(Finding):
+class TokenizerMissing(Finding, frozen=True, kw_only=True):
     """No file that a tokenizer could be made from is there; ``file`` is the usual one."""
 
     code: ClassVar[str] = "weights.tokenizer-missing"
@@ -139,8 +127,7 @@ class TokenizerMissing(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreprocessorMissing(Finding):
+class PreprocessorMissing(Finding, frozen=True, kw_only=True):
     """A model that takes pictures has no preprocessor_config.json."""
 
     code: ClassVar[str] = "weights.preprocessor-missing"
@@ -152,8 +139,7 @@ class PreprocessorMissing(Finding):
     sha256: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeveralFormats(Finding):
+class SeveralFormats(Finding, frozen=True, kw_only=True):
     """The folder holds the weights in several formats; ``used`` is the one that the engine loads."""
 
     code: ClassVar[str] = "weights.several-formats"

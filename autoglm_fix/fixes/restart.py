@@ -9,6 +9,7 @@ from autoglm_fix.agent.changes.restart import ReloadAndRestart, Restart
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.diagnostics import Finding
 from autoglm_fix.diagnostics import service_findings as found
+from autoglm_fix.launch import plainly
 
 from .registry import Declined, fix
 

@@ -81,12 +81,28 @@ def _words(argv: Sequence[str]) -> Iterator[str]:
         elif equals and _SECRET.match(name) and value:
             yield f'{name}="${_variable(name)}"'
         else:
-            yield shlex.quote(word)
+            yield _plain(word)
         secret = _variable(word) if word.startswith("--") and not equals and _SECRET.match(word) else ""
 
 
 def _quoted(name: str, value: str) -> str:
-    return f'"${name}"' if _SECRET.match(name) or value in _HIDDEN else shlex.quote(value)
+    return f'"${name}"' if _SECRET.match(name) or value in _HIDDEN else _plain(value)
+
+
+def _plain(word: str) -> str:
+    """A word as a shell takes it, on one line: what no terminal shows as it is, as bash and zsh write it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(map(_letter, word)) + "'"
+
+
+def _letter(letter: str) -> str:
+    point = ord(letter)
+    if letter.isprintable() and letter not in "'\\":
+        return letter
+    if 0xDC80 <= point <= 0xDCFF:  # a byte that is no text
+        return f"\\x{point - 0xDC00:02x}"
+    return f"\\x{point:02x}" if point < 0x80 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
 
 
 def _variable(name: str) -> str:

@@ -10,7 +10,6 @@ from autoglm_fix.engine.events import Doing, Event, HostDone, HostLost, HostStar
 from .lines import Line, Span, line
 from .words import Words, amount, duration
 
-
 # The unit of waiting: how long it has taken, and how long it may.
 WAITING = "s"
 

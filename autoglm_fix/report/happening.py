@@ -120,7 +120,7 @@ class Happening:
             yield line(Span(self._words.say("report.done-of", done=self._done, total=self._hosts), "faint"))
 
     def _progress(self, event: Progress) -> Iterator[Line]:
-        """Without a live region, one line for each tenth of long work, and now and then while something is waited for."""
+        """Without a live region, one line for each tenth of long work, and now and then while it waits."""
         measure = self._flights.measure(event.host)
         if self._live or measure is None or event.total <= 0 or (self._hosts > _FEW and not self._verbosity):
             return

@@ -90,6 +90,8 @@ def _cases(name: str, host: HostResult, words: Words) -> Iterator[Case]:
     if host.error is not None or (host.status in _HOSTS and not bad_step):
         status = words.name("status", host.status.value)
         message, text = (status, "") if host.error is None else (words.fault(host.error), _fault(host.error, words))
+        if host.rollback is not None:
+            text = "\n".join(filter(None, (text, words.name("rollback", host.rollback.status))))
         yield Case("host", name, host.duration_s, _HOSTS.get(host.status, "error"), message, text)
 
 

@@ -9,6 +9,11 @@ from typing import Any
 from .safe import safe, safe_lines
 
 Document = Mapping[str, Any]
+_ROLLBACK = {
+    "restored": "taken back",
+    "refused": "not taken back, the host has been edited since",
+    "partial": "taken back in part",
+}
 
 
 def markdown(document: Document) -> str:
@@ -23,18 +28,20 @@ def _lines(document: Document) -> Iterator[str]:
     how = "Dry run" if document["dry_run"] else "Run"
     yield f"{how} `{document['run']}`, {document['duration_s']} s, exit code {document['exit_code']}."
     for name, host in document["hosts"].items():
-        yield from _host(name, host)
+        yield from _host(name, host, bool(document["dry_run"]))
 
 
-def _host(name: str, host: Document) -> Iterator[str]:
+def _host(name: str, host: Document, dry_run: bool) -> Iterator[str]:
     yield ""
     yield f"## {_text(name)}: {host['status']}"
     for service, said in host["services"].items():
         cause = f", cause `{said['cause']}`" if said["cause"] else ""
         yield f"- {_text(service)}: {said['status']}, symptom {said['symptom']}{cause}"
+    if host["rollback"]:
+        yield f"- what was changed here: {_ROLLBACK[host['rollback']['status']]}"
     for step in host["steps"]:
         if step["findings"] or step["changes"] or step["error"]:
-            yield from _step(step)
+            yield from _step(step, dry_run)
     for proof in host["proof"]:
         yield ""
         yield f"### Proof of {_text(proof['service'])}: {proof['status']}"
@@ -43,15 +50,20 @@ def _host(name: str, host: Document) -> Iterator[str]:
         yield from (f"- {check['name']}: {check['status']}" for check in proof["checks"])
 
 
-def _step(step: Document) -> Iterator[str]:
+def _step(step: Document, dry_run: bool) -> Iterator[str]:
     yield ""
     yield f"### {_text(step['name'])}: {step['status']}"
+    if step["provisional"]:
+        yield f"- looked at again once this is done: {_text(step['provisional'])}"
     for finding in step["findings"]:
         yield f"- **{finding['severity']}** {_text(finding['summary'])} (`{finding['code']}`)"
     for change in step["changes"]:
-        yield f"- change: {_text(change['summary'])} at {_code(change['target'])}"
+        made = "change" if change["made"] else "would be changed" if dry_run else "not changed"
+        yield f"- {made}: {_text(change['summary'])} at {_code(change['target'])}"
         if change["diff"]:
             yield from _fenced(change["diff"])
+    for declined in step["declined"]:
+        yield f"- not done: {_text(declined['summary'])}"
     if step["error"]:
         yield f"- error: {_text(step['error']['message'])}"
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from autoglm_fix.diagnostics import Finding
 from autoglm_fix.engine.events import ChangeMade, Doing, Event, Listener, LogLine, Progress
 from autoglm_fix.engine.results import ChangeRecord, Fault, StepResult
@@ -91,6 +93,9 @@ class Masker:
         if isinstance(value, StepResult) and value.no_log:
             self._no_log.add(value.name)
             value = _hidden_step(value)
+        if isinstance(value, Finding):
+            values = {name: self._field(name, getattr(value, name)) for name in value.__struct_fields__}
+            return msgspec.structs.replace(value, **values)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self._instance(value)
         return value
@@ -140,7 +145,7 @@ def _hidden_step(step: StepResult) -> StepResult:
 
 
 def _hidden_finding(finding: Finding) -> Finding:
-    return dataclasses.replace(finding, **{each.name: HIDDEN for each in _fields(finding)})
+    return msgspec.structs.replace(finding, **dict.fromkeys(finding.__struct_fields__, HIDDEN))
 
 
 def _hidden_change(change: ChangeRecord) -> ChangeRecord:

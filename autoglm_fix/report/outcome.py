@@ -53,19 +53,24 @@ def verdict(host: HostResult, service: str | None = None) -> Verdict:
     steps = list(steps_of(host, service))
     repaired = any(step.status is StepStatus.FIXED for step in steps)
     if asked.status is HostStatus.VERIFIED:
-        return Verdict("answers-again" if repaired else "answers")
+        return Verdict("answers-again" if repaired and not asked.answered else "answers")
     if asked.status is HostStatus.CLEAN and repaired:
         return Verdict("repaired")
     if asked.status is HostStatus.CLEAN and asked.answered:
         return Verdict("answers-unproved")
     if asked.status in (HostStatus.FAILED, HostStatus.UNFIXED, HostStatus.PENDING):
-        if proof is not None and proof.status == "verified":
+        if (proof is not None and proof.status == "verified") or (asked.answered and not judges(proof)):
             return Verdict("answers-faults")
         judged = proof is not None and proof.status == "failed" and proof.symptom != "none"
         symptom = proof.symptom if proof is not None and judged else asked.symptom
         if symptom != "none":
             return Verdict("badly" if symptom in ("garbage", "cut", "slow") else "silent", symptom)
     return Verdict(asked.status.value)
+
+
+def judges(proof: Proof | None) -> bool:
+    """Whether a proof says anything: one that is still to come does not."""
+    return proof is not None and proof.status != "pending"
 
 
 def verdicts(result: RunResult) -> list[tuple[Verdict, int, bool]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from autoglm_fix.agent.changes import Change
@@ -21,21 +20,18 @@ from autoglm_fix.fixes import Declined, Fix
 from .facts import TextFile
 
 
-@dataclass(frozen=True, kw_only=True)
-class Absent(Finding):
+class Absent(Finding, frozen=True, kw_only=True):
     code: ClassVar[str] = "text.absent"
     symptom = "crashed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Word(Finding):
+class Word(Finding, frozen=True, kw_only=True):
     code: ClassVar[str] = "text.word"
     symptom = "empty"
     word: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Odd(Finding):
+class Odd(Finding, frozen=True, kw_only=True):
     code: ClassVar[str] = "text.odd"
     severity = "warning"
 

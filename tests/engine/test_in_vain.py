@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
@@ -22,8 +21,7 @@ from autoglm_fix.fixes import Declined, load
 from .pair import TEXT, Absent, Odd, Word
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slow(Finding):
+class Slow(Finding, frozen=True, kw_only=True):
     code: ClassVar[str] = "text.slow"
     symptom = "slow"
 

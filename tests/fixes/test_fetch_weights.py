@@ -57,7 +57,7 @@ def bad(kind: type[Finding], **more: Any) -> Finding:
         "values": 1,
         **more,
     }
-    return kind(**{each.name: values.get(each.name, "") for each in dataclasses.fields(kind)})
+    return kind(**{name: values.get(name, "") for name in kind.__struct_fields__})
 
 
 def model(*files: ModelFile, **more: Any) -> ModelFiles:

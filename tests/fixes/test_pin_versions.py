@@ -27,13 +27,11 @@ PINS = (
 ENV = environment(dist("engine", "1.0", "lib<2", "tool"), dist("lib", "2.0"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wrong(NeedsVersions):
+class Wrong(NeedsVersions, frozen=True, kw_only=True):
     code: ClassVar[str] = "dependencies.conflict"
 
 
-@dataclass(frozen=True, kw_only=True)
-class WrongCard(NeedsVersions):
+class WrongCard(NeedsVersions, frozen=True, kw_only=True):
     code: ClassVar[str] = "cuda.cpu-build"
 
 

@@ -68,6 +68,10 @@ def test_what_nobody_manages_gets_the_command_that_starts_it() -> None:
     (finding,) = diagnose(service)
     refusal = declined(restart(finding, service))
     assert (refusal.code, refusal.values["command"]) == ("restart.by-hand", "python 'serve it.py'")
+    defined = {"manager": "none", "name": "glm", "argv": ["vllm", "--api-key", "s3cret"]}
+    (finding,) = diagnose(fact("by hand, and not there", defined=defined))
+    refusal = declined(restart(finding, fact("by hand, and not there", defined=defined)))
+    assert refusal.values["command"] == finding.evidence["command"] == 'vllm --api-key "$API_KEY"'
     refusal = declined(iter([restart_of(fact("healthy, by hand, nothing that has to run"))]))
     assert refusal.code == "restart.nobody-knows"
     assert declined(iter([restart_of(fact("absent"))])).code == "restart.absent"

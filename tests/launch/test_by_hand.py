@@ -15,7 +15,7 @@ import pytest
 from autoglm_fix.agent.changes.recreate import Recreate
 from autoglm_fix.agent.facts.service import Container, Running, Source
 from autoglm_fix.agent.facts.text_file import TextFile
-from autoglm_fix.launch import Edit, read
+from autoglm_fix.launch import Edit, plainly, read
 from autoglm_fix.locale import LANGUAGES, Catalogue
 from tests.launch.services import applied, by_hand, edit, service, source
 
@@ -77,6 +77,28 @@ def test_the_command_survives_the_shell(value: str, tmp_path: Path) -> None:
         check=True,
     )
     assert json.loads(said.stdout) == [[*COMMAND[1:], "--chat-template", value], value]
+
+
+@pytest.mark.parametrize("value", ["a\n b", "it's\n", "\\\n", "\x1b[31m\x07", "\u202e手\u2028", "a\tb", "\U000e0041"])
+def test_what_no_line_of_a_terminal_holds_survives_bash(value: str) -> None:
+    command = plainly(["printf", "%s", value])
+    assert command.isprintable()
+    said = subprocess.run(["bash", "-c", command], env={"LC_ALL": "C.UTF-8"}, capture_output=True, check=True)
+    assert said.stdout.decode() == value
+
+
+def test_a_byte_that_is_no_text_survives_bash() -> None:
+    command = plainly(["printf", "%s", b"a\xffb".decode("utf-8", "surrogateescape")])
+    assert subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout == b"a\xffb"
+
+
+@pytest.mark.parametrize("word", ["$(touch x)_token=1", "--$(touch x)-token", "`touch x`-key=a", "x;touch x;token=1"])
+def test_the_name_of_a_secret_is_no_command(word: str, tmp_path: Path) -> None:
+    live = Running(1, [1], [*COMMAND, word, "a"], {"HF_$(touch x)": "1", "HF_;touch x;_TOKEN": "1"})
+    of = replace(service("none", running=live.argv), running=live)
+    command = by_hand(of, Edit({}, {"A": "1"})).command.replace("vllm", "true", 1)
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_masked_source_is_no_base_of_a_write() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
 import string
 from collections.abc import Iterator
@@ -111,7 +110,7 @@ BEGINNINGS = {code: file for code, file in ALL_SPOKEN.items() if code.endswith("
 @pytest.mark.parametrize("finding", findings(), ids=lambda cls: cls.code)
 def test_every_finding_has_its_words(finding: type[Finding], language: str) -> None:
     catalogue = Catalogue(language)
-    names = {each.name for each in dataclasses.fields(finding)}
+    names = set(finding.__struct_fields__)
     for part in ("summary", "advice"):
         sentence = catalogue.template(finding.code, part)
         assert sentence, f"{finding.code} has no {part}"

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from autoglm_fix.agent.changes import Change
+from autoglm_fix.diagnostics import Finding, Signature, codes
+from autoglm_fix.fixes import Fix
+from autoglm_fix.playbook import Vocabulary
 from autoglm_fix.playbook.lint import lint
 
 from .vocabulary import VOCABULARY
@@ -61,3 +66,25 @@ def test_a_name_that_only_an_inventory_can_define_is_a_warning_without_one(tmp_p
 def test_a_good_playbook_needs_no_words(tmp_path: Path) -> None:
     text = "- {name: x, hosts: all, steps: [{diagnose: tokenizer, fix: mend}], verify: [generate]}"
     assert _said(tmp_path, text) == []
+
+
+def test_a_fix_of_a_family_cures_what_any_of_it_says(tmp_path: Path) -> None:
+    class Bad(Finding, frozen=True, kw_only=True):
+        """A base has no code of its own."""
+
+    class Torn(Bad, frozen=True, kw_only=True):
+        code = "weights.torn"
+
+    def sew(finding: Bad) -> Iterator[Change]:
+        """All is mended."""
+        yield from ()
+
+    fixes = {"sew": Fix("sew", (Bad,), sew, Signature({}, {}), "")}
+    (tmp_path / "p.yml").write_text(
+        "- name: x\n  hosts: all\n  verify: [generate]\n  steps:\n"
+        "    - {name: one, diagnose: weights, fix: sew}\n    - {name: two, diagnose: tokenizer, fix: sew}\n"
+    )
+    remarks = lint(tmp_path / "p.yml", Vocabulary(VOCABULARY.diagnostics, fixes), outside=frozenset())
+    assert [remark.rule for remark in remarks] == ["cures-nothing"]
+    assert "'tokenizer'" in str(remarks[0])
+    assert codes(Bad) == codes(Torn) == {"weights.torn"}

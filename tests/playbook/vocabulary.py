@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +13,11 @@ from autoglm_fix.fixes import Fix
 from autoglm_fix.playbook import ExtraVars, Playbook, Vocabulary, load_playbook
 
 
-@dataclass(frozen=True, kw_only=True)
-class Missing(Finding):
+class Missing(Finding, frozen=True, kw_only=True):
     code = "weights.missing"
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoTemplate(Finding):
+class NoTemplate(Finding, frozen=True, kw_only=True):
     code = "tokenizer.no-template"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
+
+import msgspec
 
 from autoglm_fix.diagnostics import Finding, Severity, Symptom
 from autoglm_fix.engine.events import (
@@ -43,8 +45,7 @@ WEIGHTS = "Every weight file is there, whole, and where the service looks"
 SETTINGS = "The generation settings leave room for an answer"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShardMissing(Finding):
+class ShardMissing(Finding, frozen=True, kw_only=True):
     code: ClassVar[str] = "sample.shard-missing"
     symptom: ClassVar[Symptom] = "empty"
 
@@ -52,22 +53,19 @@ class ShardMissing(Finding):
     size: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoRoom(Finding):
+class NoRoom(Finding, frozen=True, kw_only=True):
     code: ClassVar[str] = "sample.no-room"
     symptom: ClassVar[Symptom] = "empty"
 
     limit: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slow(Finding):
+class Slow(Finding, frozen=True, kw_only=True):
     code: ClassVar[str] = "sample.slow"
     severity: ClassVar[Severity] = "warning"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wordless(Finding):
+class Wordless(Finding, frozen=True, kw_only=True):
     """Has no sentence in any catalogue."""
 
     code: ClassVar[str] = "nowhere.wordless"
@@ -296,7 +294,7 @@ EVIL = (
 
 def hostile() -> RunResult:
     """A host that says, wherever it may say something, what no terminal or page should obey."""
-    bad = replace(MISSING, subject=f"/models/{EVIL}", file=EVIL)
+    bad = msgspec.structs.replace(MISSING, subject=f"/models/{EVIL}", file=EVIL)
     change = replace(LINK, target=EVIL, diff=f"--- a\n+++ b\n+{EVIL}", problem=EVIL)
     error = Fault("sample.could-not-tell", {"reason": EVIL}, (EVIL, EVIL))
     step = replace(UNFIXED_STEP, findings=(bad,), remaining=(bad,), changes=(change,), error=error)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from autoglm_fix.engine.events import Doing, Event, HostDone, LogLine, PlansReady, Progress, RunDone, RunStarted
@@ -160,7 +161,7 @@ def test_800_hosts_are_folded_to_few_lines() -> None:
 def test_200_outcomes_that_differ_in_a_path_only_are_one() -> None:
     hosts = []
     for number in range(200):
-        finding = replace(runs.MISSING, subject=f"/models/{number}")
+        finding = msgspec.structs.replace(runs.MISSING, subject=f"/models/{number}")
         step = replace(runs.UNFIXED_STEP, findings=(finding,), remaining=(finding,))
         hosts.append(runs.host(f"gpu{number}", HostStatus.UNFIXED, step, symptom="empty", cause=finding.code))
     text = summary(runs.result(*hosts))

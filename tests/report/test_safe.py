@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from autoglm_fix.engine.events import ChangeMade, Doing, Event, LogLine, PlansReady, Progress, RunDone, StepDone
@@ -194,7 +195,7 @@ def seen(told: list[Event], *secrets: str) -> list[Any]:
 
 def test_every_string_of_every_event_passes_the_masker() -> None:
     secret = "s3cr3t-value"
-    finding = replace(runs.MISSING, subject=secret, file=f"x/{secret}")
+    finding = msgspec.structs.replace(runs.MISSING, subject=secret, file=f"x/{secret}")
     change = replace(runs.LINK, target=secret, diff=f"+{secret}", problem=secret, summary=secret, made=True)
     error = replace(runs.LOST, values={"argv": ["--api-key", "abc", secret], "api_key": "x", secret: 1}, tail=(secret,))
     step = replace(runs.UNFIXED_STEP, name=secret, findings=(finding,), changes=(change,), error=error, items=())

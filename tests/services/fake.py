@@ -1,8 +1,9 @@
 """A server of models small enough for every test's unit: ``python3 -m tests.services.fake PORT FOLDER``.
 
 What it does is in its model's folder, and is read once, at its start, as by any server of models: the name of a mode
-of ``tests.endpoint`` in ``behaviour``, or ``crash``; settings that leave no room for an answer make an empty one. It
-asks for the key in ``$KEY``, and takes ``$SLOW`` seconds to start.
+of ``tests.endpoint`` in ``behaviour``, or ``crash``; settings that leave no room for an answer make an empty one, and
+weights that differ from those in the folder ``$GOOD`` make garbage. It asks for the key in ``$KEY``, and takes ``$SLOW``
+seconds to start.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ def behaviour(folder: Path) -> Mode:
     if named == "crash":
         raise ModuleNotFoundError("No module named 'flash_attn'")
     mode = MODES[named]
+    good = os.environ.get("GOOD")
+    if good and any(
+        (folder / each.name).read_bytes() != each.read_bytes() for each in Path(good).glob("*.safetensors")
+    ):
+        mode = MODES["bang"]
     if settings.get("max_new_tokens") == 0:
         mode = dataclasses.replace(mode, says=always(""))
     return dataclasses.replace(mode, key=os.environ.get("KEY"))

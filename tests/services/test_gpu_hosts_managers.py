@@ -91,9 +91,9 @@ def test_without_its_engine_nothing_is_said_of_a_compose_service_and_the_reason_
     said = gpu.look(spec={**without_unit("compose", compose=compose), "python": "/usr/bin/python3"})
     assert (said.code, result(said)["status"], changes(said)) == (2, "unknown", [])
     text = gpu.fix("run", "no-output", "--dry-run", spec=without_unit("compose", compose=compose)).out
-    # Twice in the plan, twice in the summary: of the service, and of the model that it would see.
+    # Once each in the plan and in the summary: of the service, its Python, and its model.
     assert text.count("why    no container engine is on this host") == 1
-    assert text.count("no container engine is on this host") == 4
+    assert text.count("no container engine is on this host") == 6
 
 
 def with_secrets(gpu: GpuHost) -> None:
@@ -134,7 +134,8 @@ def test_the_result_reads_in_chinese_and_for_machines(gpu: GpuHost) -> None:
     said = gpu.fix("run", "no-output", "--dry-run", *options)
     assert "服务可用" in said.out and "原因" in said.out and "(vram.no-room)" in said.out
     page, junit = gpu.host.read("/root/run.html"), gpu.host.read("/root/run.xml")
-    assert "服务可用" in page and "vram.no-room" in junit
+    assert "服务可用" in page and "vram.no-room" in page
+    assert 'skipped message="待处理' in junit and "服务可用" in junit
     assert gpu.fix("run", "no-output").code == 0
     report = gpu.fix("report").out
     assert report.startswith("# no-output: 1 verified") and "cause `vram.no-room`" in report

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.hosts import Host
+from tests.shards import shard_name
 
 from .lab import (
     BEHAVIOUR,
     FOLDER,
     NO_ROOM,
+    ROOT,
     SETTINGS,
     Served,
+    asked,
+    autoglm_fix,
     changes,
     play,
     playbook,
@@ -24,6 +30,13 @@ from .lab import (
 
 pytestmark = pytest.mark.slow
 
+SHARD = shard_name(2)
+# A matrix with a few numbers that are none, which only a look at every byte shows.
+NO_NUMBERS = """
+import pathlib, sys
+from tests.diagnostics import broken_weights as breaks
+breaks.put(breaks.SECOND, breaks.UP_PROJ, 1000, b"\\x81\\x7f" * 40)(pathlib.Path(sys.argv[1]))
+"""
 DISK2 = "/srv/disk2/name"
 SEARCH = ("-e", '{"weights_search": ["/srv/disk2"]}')
 NO_NUMBER = "Environment=HF_HUB_ETAG_TIMEOUT=soon"
@@ -128,6 +141,30 @@ def test_a_changed_definition_is_taken_over_by_one_restart_in_a_play_that_does_n
     assert play(host, path).document["counts"] == {"clean": 1}
     assert undo(host).code == 0
     assert (served.starts, served.state, "soon" in served.shown("Environment")) == (3, "active", True)
+
+
+def test_a_deeper_look_that_mends_more_is_followed_by_a_start_of_its_own(host: Host, served: Served) -> None:
+    """What only every byte shows is looked for once the proof has failed; the service has to read it anew."""
+    served.define("Environment=GOOD=/srv/good/name")
+    host.run(sys.executable, "-c", NO_NUMBERS, FOLDER, env={"PYTHONPATH": str(ROOT)})
+    done = repair(host, "-e", "weights_source=/srv/good/name")
+    assert changes(done) == [
+        ("weights", "fetch_file", True),
+        ("service", "restart", True),
+        ("service", "restart", True),
+    ]
+    assert [step(done, name)["status"] for name in ("weights", "service")] == ["fixed", "fixed"]
+    assert (done.code, proof(done), served.starts) == (0, "verified", 2)
+    assert undo(host).code == 0
+    assert served.state == "inactive"
+    assert host.run("cmp", f"{FOLDER}/{SHARD}", f"/srv/good/name/{SHARD}", check=False).returncode == 1
+
+
+def test_where_a_deeper_look_finds_nothing_more_no_second_plan_is_made_of_it(host: Host, served: Served) -> None:
+    host.write(BEHAVIOUR, "bang")
+    text = autoglm_fix(host, *asked("-e", "weights_source=/srv/good/name"))
+    assert (text.code, served.starts) == (2, 1)
+    assert "A second, deeper look" not in text.out
 
 
 def test_two_steps_that_need_a_start_share_one(host: Host, served: Served) -> None:

@@ -1,0 +1,162 @@
+"""Secrets of services: in no output, record or report, whatever they stand in and whoever repeats them."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent.definition.test_by_hand import process
+from tests.hosts.supervisor import Supervisor, supervisord
+
+from .command import Said, autoglm_fix
+from .test_every_fault import chat_model
+
+pytestmark = pytest.mark.slow
+
+# Where each stands is in its name; none looks like a secret by itself.
+SECRETS = (
+    "zebra-argument",
+    "zebra-variable",
+    "zebra-proxy",
+    "zebra-index",
+    "zebra spaced",
+    "zebra-logged",
+    "zebra-asked",
+)
+# What it prints, as engines do.
+PROGRAM = """\
+import os, sys, time
+print("vLLM API server version 0.12.0, args:", sys.argv)
+print("non-default args: {'api_key': ['zebra-logged'], 'headers': {'Authorization': 'Bearer zebra-logged'}}")
+print("OSError: HF_TOKEN=zebra-logged for https://me:zebra-logged@host/ [Errno 28] No space left on device", flush=True)
+time.sleep(float(os.environ.get("SLEEP", "0")))
+sys.exit(3)
+"""
+VARIABLES = {
+    "HF_TOKEN": "zebra-variable",
+    "HTTPS_PROXY": "http://me:zebra-proxy@127.0.0.1:9",
+    "PIP_INDEX_URL": "https://me:zebra-index@127.0.0.1:9/simple",
+    "DB_PASSWORD": "zebra spaced",
+    # What is wrong, and is mended beside all these.
+    "HF_HUB_DOWNLOAD_TIMEOUT": "60s",
+}
+ENDPOINT = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    chat_model(tmp_path / "models" / "name")
+    return tmp_path / "models" / "name"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "vllm"
+    path.write_text(f"#!{sys.executable}\n{PROGRAM}")
+    path.chmod(0o755)
+    return path
+
+
+def inventory(folder: Path, **service: Any) -> Path:
+    path = folder / "inventory.yml"
+    declared = {"engine": "vllm", "python": sys.executable, "endpoint": ENDPOINT, **service}
+    hosts = {"localhost": {"ansible_connection": "local", "service": declared}}
+    path.write_text(json.dumps({"all": {"hosts": hosts}}))
+    return path
+
+
+def run(hosts: Path, *more: str | Path) -> list[str | Path]:
+    asked = ["run", "no-output", "-i", hosts, "-t", "timeouts,service", "-e", "require_gpu=false"]
+    return [*asked, "-e", "package_index=https://me:zebra-asked@127.0.0.1:9/simple", *more]
+
+
+def every_output(hosts: Path, folder: Path) -> Iterator[tuple[str, str]]:
+    """What all ways to ask say, with a name each."""
+    ways: Mapping[str, Sequence[str | Path]] = {
+        "dry": ("--dry-run", "-D", "-vv"),
+        "json": ("--dry-run", "--format", "json"),
+        "jsonl": ("--dry-run", "--format", "jsonl", "-vv"),
+        "reports": ("-vv", "-D", "--html", folder / "r.html", "--junit", folder / "r.xml", "--lang", "zh"),
+    }
+    for name, more in ways.items():
+        yield name, told(autoglm_fix(*run(hosts, *more)))
+    for name in ("r.html", "r.xml"):
+        yield name, (folder / name).read_text()
+    for command in (["show"], ["report"], ["history"], ["discover"], []):
+        newest = sorted(os.listdir(records()))[-1:] if command in (["show"], ["report"]) else []
+        yield " ".join(command), told(autoglm_fix(*command, *newest))
+    yield "undo", told(autoglm_fix("undo", "--yes"))
+    for path in records().rglob("*.json"):
+        yield path.name, path.read_text()
+
+
+def told(said: Said) -> str:
+    assert said.code in (0, 2), said.out + said.err
+    return said.out + said.err
+
+
+def records() -> Path:
+    return Path(os.environ["AUTOGLM_FIX_STATE_DIR"]) / "records"
+
+
+def shows_none(outputs: Iterator[tuple[str, str]], *wanted: str) -> None:
+    """No secret is in any output; what is told instead is."""
+    texts = dict(outputs)
+    assert len(texts) > 10
+    for name, text in texts.items():
+        for secret in SECRETS:
+            assert secret not in text, (name, text[text.index(secret) - 200 : text.index(secret) + 50])
+    for text in wanted:
+        assert text in texts["dry"], texts["dry"]
+
+
+def is_closed(folder: Path) -> None:
+    """What may hold an original is for its owner alone."""
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        hidden = any(stat.S_IMODE(above.stat().st_mode) & 0o077 == 0 for above in path.parents if above != folder)
+        assert hidden or path.is_dir() or stat.S_IMODE(mode) & 0o077 == 0, path
+
+
+def test_of_a_program_of_supervisor(tmp_path: Path, model: Path, program: Path, state_dir: Path) -> None:
+    name = f"glm-{uuid.uuid4().hex[:8]}"
+    variables = ",".join(f'{key}="{value}"' for key, value in VARIABLES.items())
+    command = f"{program} serve {model} --api-key zebra-argument"
+    more = f"autorestart=false\nstartsecs=0\nenvironment={variables}"
+    with supervisord(tmp_path / "supervisor", {name: f"{command}\n{more}"}) as found:
+        ended(found, name)
+        hosts = inventory(tmp_path, name=name, manager="supervisor", model=str(model))
+        outputs = every_output(hosts, tmp_path)
+        shows_none(
+            outputs,
+            "--api-key ***",
+            "HF_TOKEN=***",
+            "http://me:***@",
+            "'api_key': ***",
+            "No space left",
+            "https://me:***@127.0.0.1:9/simple --",
+        )
+    is_closed(state_dir)
+
+
+def ended(found: Supervisor, name: str) -> None:
+    while "EXITED" not in found.ctl("status", name):
+        pass
+
+
+def test_of_a_process_that_nobody_manages(tmp_path: Path, model: Path, program: Path, state_dir: Path) -> None:
+    variables = {**os.environ, **VARIABLES, "SLEEP": "1000"}
+    with process(str(program), "serve", str(model), "--api-key", "zebra-argument", env=variables):
+        hosts = inventory(
+            tmp_path, name="glm", manager="none", model=str(model), environment={"HF_TOKEN": "zebra-variable"}
+        )
+        shows_none(every_output(hosts, tmp_path), '--api-key "$API_KEY"', 'HF_TOKEN="$HF_TOKEN"')
+    is_closed(state_dir)
