@@ -2,8 +2,8 @@
 
 What it does is in its model's folder, and is read once, at its start, as by any server of models: the name of a mode
 of ``tests.endpoint`` in ``behaviour``, or ``crash``; settings that leave no room for an answer make an empty one, and
-weights that differ from those in the folder ``$GOOD`` make garbage. It asks for the key in ``$KEY``, and takes ``$SLOW``
-seconds to start.
+weights that differ from those in the folder ``$GOOD`` make garbage. It asks for the key in ``$KEY``, and takes
+``$SLOW`` seconds to start.
 """
 
 from __future__ import annotations
