@@ -34,8 +34,9 @@ class Want:
 
     @classmethod
     def of(cls, kind: type[Fact], options: Mapping[str, Any], pending: Mapping[str, str], patience: Patience) -> Want:
-        """The fact with those of the options that its collector takes."""
-        taken = {name: value for name, value in options.items() if name in _collector_options(kind)}
+        """The fact with those of the options that its collector takes, and would not take by itself."""
+        usual = _collector_options(kind)
+        taken = {name: value for name, value in options.items() if name in usual and value != usual[name]}
         return cls(kind, json.dumps(taken, sort_keys=True), json.dumps(pending, sort_keys=True), patience)
 
 
@@ -123,6 +124,7 @@ def _read(want: Want, reply: Any) -> Any:
         return Broken(f"the host's answer has another shape than {want.kind.__name__}: {err}", ())
 
 
-def _collector_options(kind: type[Fact]) -> frozenset[str]:
+def _collector_options(kind: type[Fact]) -> dict[str, Any]:
+    """The options of a fact's collector, with their defaults."""
     parameters = inspect.signature(kind.collect).parameters.values()
-    return frozenset(p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY)
+    return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}

@@ -13,56 +13,16 @@ from typing import Any
 import pytest
 
 from autoglm_fix import diagnostics
-from autoglm_fix.agent.frames import Frames, unpack, unpack_bytes
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.agent.unknown import Unknown
-from autoglm_fix.connect import Agent, Channel
-from autoglm_fix.connect.bundle import argv, boot_frame
-from autoglm_fix.connect.local import LocalChannel
+from autoglm_fix.connect.bundle import boot_frame
 from autoglm_fix.engine.ahead import ahead
-from autoglm_fix.engine.bound import Patience
-from autoglm_fix.engine.gather import Broken, Facts, wants
+from autoglm_fix.engine.gather import Broken
 from tests import models, nvml
 
+from .overheard import look
+
 FIRST_FRAME, A_MANAGERS_FRAME = 40 * 1024, 44 * 1024
-
-
-class Overheard:
-    """A channel, and what goes over it."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self.sent = b""
-        self.heard = b""
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-        self._channel.write(data)
-
-    def read(self, timeout_s: float) -> bytes:
-        data = self._channel.read(timeout_s)
-        self.heard += data
-        return data
-
-    def close(self) -> None:
-        self._channel.close()
-
-    @property
-    def first_frame(self) -> int:
-        """Its length, which the bootstrap reads."""
-        return int.from_bytes(self.sent[:4], "big")
-
-    @property
-    def more_code(self) -> list[int]:
-        """The lengths of further frames of code."""
-        bodies = Frames().feed(self.sent[4 + self.first_frame :])
-        return [len(body) for body in bodies if (unpack_bytes(body) or (1, b""))[0] == 0]
-
-    @property
-    def needs(self) -> list[str]:
-        """The modules that the host had to ask for."""
-        errors = [unpack(body).get("error", {}) for body in Frames().feed(self.heard)]
-        return [error["message"] for error in errors if error.get("kind") == "needs"]
 
 
 @pytest.fixture
@@ -92,19 +52,6 @@ def of_a_hub(home: Path) -> str:
     (repo / "snapshots").mkdir()
     (repo / "snapshots/0123456789abcdef").symlink_to(models.tiny_text())
     return "zai-org/tiny"
-
-
-def look(spec: ServiceSpec) -> tuple[Overheard, dict[str, Any]]:
-    """Collect all that the shipped diagnostics ask for; the facts by name."""
-    channel = Overheard(LocalChannel(argv(sys.executable)))
-    agent = Agent(channel)
-    try:
-        signatures = [known.signature for known in diagnostics.load().values()]
-        wanted = [want for each in signatures for want in wants(each, {}, {}, Patience()).values()]
-        known = Facts(agent, spec, lambda _what, _event: None).gather(wanted)
-    finally:
-        agent.close()
-    return channel, {want.kind.__name__: fact for want, fact in known.items()}
 
 
 @pytest.mark.usefixtures("gpus")
