@@ -124,8 +124,11 @@ def _approval(manner: options.Manner, outputs: Outputs, remember: Callable[[], N
             try:
                 remember()
             except OSError as err:
+                from autoglm_fix.authored.problems import BadInput, Position
+
                 hint = "Set AUTOGLM_FIX_STATE_DIR to a folder that can be written."
-                raise click.ClickException(f"no record of this run can be kept: {err}. {hint}") from err
+                problem = Position("AUTOGLM_FIX_STATE_DIR").problem(f"no record of this run can be kept: {err}", hint)
+                options.fail_on_bad_input(BadInput([problem]), as_json=manner.format_ != "text")
         return agreed
 
     return approve

@@ -14,6 +14,7 @@ from autoglm_fix.agent.facts.environment import Distribution, Environment
 from autoglm_fix.knowledge import compat
 
 from .cuda_machine import Build, Pair, cuda_of, pair, variant_of
+from .dependency_tree import LONGEST_LINE
 
 ENGINES = ("vllm", "sglang")
 # These move with torch, so that what they ask of it is no obstacle.
@@ -114,7 +115,7 @@ def _asked_of_torch(environment: Environment) -> SpecifierSet:
 
 def _requirements(of: Distribution, markers: Mapping[str, str]) -> Iterator[Requirement]:
     for line in of.requires:
-        if "torch" not in line.lower():
+        if "torch" not in line.lower() or len(line) > LONGEST_LINE:
             continue  # there are a thousand
         try:
             requirement = Requirement(line)

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from autoglm_fix.agent.facts.service import Definition, Running, Service
+from autoglm_fix.agent.facts.service import Definition, Running, Service, Source
 from autoglm_fix.launch import plainly
 
 from . import service_findings as found
@@ -52,6 +52,7 @@ def service(service: Service) -> Iterator[Finding]:
         yield _absent(service)
         return
     yield from _missing_files(service.defined)
+    yield from _unseen(service)
     if service.state == "by-hand":
         if service.running is None and service.expected and not service.unseen:
             argv = service.defined.argv if service.defined else None
@@ -63,6 +64,23 @@ def service(service: Service) -> Iterator[Finding]:
         yield from _stale(service, service.running)
     if service.defined is not None and service.defined.enabled is False:
         yield found.Disabled(subject=service.defined.name, manager=service.manager)
+
+
+def _unseen(service: Service) -> Iterator[Finding]:
+    """What could not be looked at, on which all else that is said of the service rests."""
+    if service.unseen:
+        yield found.Unseen(subject=_name(service), reason=service.unseen)
+    defined, running = service.defined, service.running
+    sources = defined.sources if defined is not None else []
+    parts = [f"{each.file.inside}: {each.file.detail or each.file.state}" for each in sources if _is_shut(each)]
+    if running is not None and running.environment is None and (defined is None or not sources):
+        parts.append(f"/proc/{running.pid}/environ")
+    if parts:
+        yield found.Unreadable(subject=_name(service), parts=parts)
+
+
+def _is_shut(source: Source) -> bool:
+    return source.file.state not in ("ok", "empty", "missing") and source.kind != "script"
 
 
 def _name(service: Service) -> str:

@@ -233,6 +233,24 @@ class EnvFileMissing(Finding, frozen=True, kw_only=True):
     service: str
 
 
+class Unseen(Finding, frozen=True, kw_only=True):
+    """Somebody answers in its place, and nothing can be told of that process."""
+
+    code: ClassVar[str] = "service.unseen"
+    severity: ClassVar[Severity] = "warning"
+
+    reason: str
+
+
+class Unreadable(Finding, frozen=True, kw_only=True):
+    """Parts of its definition, or of what it was started with, could not be read: ``parts``, with the reasons."""
+
+    code: ClassVar[str] = "service.unreadable"
+    severity: ClassVar[Severity] = "warning"
+
+    parts: list[str]
+
+
 class Disabled(Finding, frozen=True, kw_only=True):
     """It does not start with the machine."""
 

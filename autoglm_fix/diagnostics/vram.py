@@ -23,10 +23,11 @@ from .vram_findings import (
     NoRoom,
     PicturesExceed,
     Tight,
+    Unseen,
     WeightsTooLarge,
 )
 from .vram_need import picture_tokens
-from .vram_plan import Plan, own, plan
+from .vram_plan import Plan, own, plan, visible
 
 # Whose start can be computed: they say beforehand what they take, and refuse to start without it.
 COMPUTED = ("vllm", "sglang")
@@ -49,17 +50,31 @@ def vram(
                 yield DeadHolder(subject=named(gpu), pid=holder.pid, used=holder.used or 0)
     launch = read(service) or Launch(argv=())
     sums = plan(gpus, model, sizes, launch, known(environment))
+    settled = service.running is not None and service.state not in ("starting", "restarting")
     if sums is None:
+        # One that is up has what it asked for.
+        yield from () if settled else _unseen(gpus, launch)
         return
     yield from _hazards(sums)
-    if service.running is not None and service.state not in ("starting", "restarting"):
-        return  # it has what it asked for
-    yield from _shortage(sums, headroom)
+    if not settled:
+        yield from _shortage(sums, headroom)
 
 
 def known(environment: Environment | Unknown) -> Environment | None:
     """The environment where it could be read: without it the engine's version is open, and its usual defaults count."""
     return environment if isinstance(environment, Environment) else None
+
+
+def _unseen(gpus: Gpus, launch: Launch) -> Iterator[Finding]:
+    """GPUs that are there, and whose memory nobody tells."""
+    if launch.options.get("--device") == "cpu":
+        return
+    used = visible(gpus.gpus, launch.environment)
+    if used and not any(gpu.total and gpu.free is not None for gpu in used):
+        said = [problem for gpu in used for problem in gpu.problems] or [f"NVML says {gpu.code}" for gpu in used]
+        yield Unseen(subject=", ".join(map(named, used)), reason="; ".join(dict.fromkeys(said)))
+    elif not gpus.gpus and gpus.problem and gpus.pci:
+        yield Unseen(subject="GPU", reason=gpus.problem)
 
 
 def _hazards(sums: Plan) -> Iterator[Finding]:

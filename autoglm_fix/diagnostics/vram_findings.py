@@ -100,3 +100,11 @@ class PicturesExceed(Finding, frozen=True, kw_only=True):
     pictures: int
     tokens: int
     length: int
+
+
+class Unseen(Finding, frozen=True, kw_only=True):
+    """GPUs are there, and how much memory they have, or have left, could not be read."""
+
+    code: ClassVar[str] = "vram.unseen"
+    severity = "warning"
+    reason: str

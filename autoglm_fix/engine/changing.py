@@ -72,7 +72,7 @@ class Changing:
         whole = self._make(slot, changes)
         if self.stop.is_set() and not whole:
             return False
-        if needs_start(changes, self.before):
+        if needs_start(changes if whole else _made(slot, changes), self.before):
             self.due.needed_by = slot
         later = [each for each in slots[position + 1 :] if each.now.provisional or each.now.changes]
         # What its own restart has yet to cure says nothing against what was made so far.
@@ -119,6 +119,8 @@ class Changing:
             return
         slot, change = planned[0]
         started = time.monotonic()
+        if judges_the_start(slot):
+            slot.error = None  # of a start before, whose cause may be mended by now
         whole = self._make(slot, [change])
         if self.stop.is_set() and not whole:
             return
@@ -172,3 +174,9 @@ class Changing:
             return
         reverted = self.session.recover()
         slot.error = Fault("run.cut-off", {"reason": error.message, "reverted": reverted}, error.tail)
+
+
+def _made(slot: Slot, changes: Sequence[Change]) -> list[Change]:
+    """Those of some changes that have been made."""
+    made = {(record.kind, record.target) for record in slot.made if record.made}
+    return [change for change in changes if (change.kind, change.path) in made]

@@ -11,7 +11,7 @@ import msgspec
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.connect import AgentError, Request
 from autoglm_fix.diagnostics import Symptom
-from autoglm_fix.proof import Proof, baseline, judge, judge_endpoint
+from autoglm_fix.proof import Proof, baseline, is_at_work, judge, judge_endpoint
 
 from .script import Ask, Script
 from .session import Session
@@ -22,10 +22,14 @@ _GRACE_S = 60.0
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a caller saw of a service before anything was changed, and whether it answered well."""
+    """What a caller saw of a service before anything was changed, and whether it answered well.
+
+    ``at_work``: it may serve others all the same.
+    """
 
     symptom: Symptom
     answers: bool
+    at_work: bool = False
 
 
 def baseline_request(service: ServiceSpec, key: str | None) -> Request:
@@ -35,13 +39,14 @@ def baseline_request(service: ServiceSpec, key: str | None) -> Request:
         {"key": key},
         service=msgspec.to_builtins(service),
         modules=("autoglm_fix.agent.proof.baseline",),
-        deadline_s=_QUICK_S + 15.0,
+        deadline_s=_QUICK_S + 30.0,
     )
 
 
 def read_baseline(reply: Any) -> Baseline:
     """What the answer to that question, or its absence, says."""
-    return Baseline(*baseline(_evidence(reply)))
+    evidence = _evidence(reply)
+    return Baseline(*baseline(evidence), is_at_work(evidence))
 
 
 def prove(session: Session, script: Script, ask: Ask) -> Proof | None:

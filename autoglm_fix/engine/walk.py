@@ -141,7 +141,8 @@ class ServiceWalk:
 
     @property
     def _holds(self) -> bool:
-        return self.worked and not self._even_if_working
+        at_work = self.baseline is not None and (self.baseline.answers or self.baseline.at_work)
+        return at_work and not self._even_if_working
 
     def _looks(self, steps: Sequence[BoundStep], before: Sequence[Look] = ()) -> list[Look]:
         looks = look_at_all(steps, self._facts, before)

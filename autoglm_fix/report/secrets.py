@@ -19,9 +19,9 @@ _NAME = (
 )
 _CAPITALS = r"(?:[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)|[A-Z0-9_]+_(?:PWD|PASS))"
 _IS = r"(?:\\*['\"])?\s*[=:]\s*"
-# "HF_TOKEN: not set" says something and gives nothing away.
+# "HF_TOKEN: not set" says something and gives nothing away, nor does a command with "$HF_TOKEN" in it.
 _VALUE = (
-    r"(?!(?:not|unset|missing|absent|none|null|empty|true|false|is|was|required)\b|\*\*\*)"
+    r"(?!(?:not|unset|missing|absent|none|null|empty|true|false|is|was|required)\b|\*\*\*|\"\$(?-i:[A-Z][A-Z0-9_]*)\")"
     # A list of them, as Python and JSON write it; a block of YAML's.
     r"(?:[\[(][^\])\n]*[\])]?|[|>][+-]?[ \t]*\n[+ -]?[ \t]+[^\n]*"
     r"|\\+\"[^\"\n]*\"?|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|(?:[^\s'\"&]|&(?!\w+=))+)"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from autoglm_fix.agent.facts.gpus import Gpu, Gpus
 from autoglm_fix.diagnostics.vram import vram
 from autoglm_fix.diagnostics.vram_findings import LessFree
 from autoglm_fix.diagnostics.vram_need import (
@@ -30,6 +31,29 @@ GIB = 1 << 30
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
 def test_facts_give_findings(case: dict[str, Any]) -> None:
     assert [finding.code for finding in vram(*facts(case))] == case["findings"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "subject", "reason"),
+    [
+        (Gpus(problem="it does not answer", pci=1, bound=["nvidia"]), "GPU", "it does not answer"),
+        (Gpus("580.65.06", gpus=[Gpu(0, code=15)], pci=1), "GPU 0", "NVML says 15"),
+        (Gpus("580.65.06", gpus=[Gpu(0, problems=["memory: 4"])], pci=1), "GPU 0", "memory: 4"),
+    ],
+)
+def test_memory_that_nobody_tells_is_not_taken_for_enough(seen: Gpus, subject: str, reason: str) -> None:
+    for state, told in (("failed", True), ("starting", True), ("running", False)):
+        _, model, sizes, service, environment = facts({"total": 15.6, "state_of_service": state})
+        found = list(vram(seen, model, sizes, service, environment))
+        assert [(each.code, each.evidence) for each in found] == [("vram.unseen", {"reason": reason})] * told
+        assert all(each.subject.startswith(subject) for each in found)
+
+
+@pytest.mark.parametrize(
+    "seen", [Gpus(nvml=12, problem="there is no libnvidia-ml.so.1", pci=0), Gpus(nvml=12, pci=None)]
+)
+def test_where_there_is_no_gpu_nothing_is_unseen(seen: Gpus) -> None:
+    assert list(vram(seen, *facts({"total": 15.6})[1:])) == []
 
 
 def test_who_holds_the_memory_is_named_with_what_is_missing() -> None:

@@ -104,6 +104,17 @@ def test_one_that_does_not_answer_well_is_not_held(server: FakeServer, model: Pa
     assert (step.status, text(model)) == (StepStatus.FIXED, "good")
 
 
+@pytest.mark.parametrize("mode", ["key", "busy"])
+def test_one_that_may_serve_others_is_not_interrupted_for_what_it_says_to_us(
+    server: FakeServer, model: Path, mode: str
+) -> None:
+    server.mode = MODES[mode]
+    result = against(server, model, Step(fixes=[INTERRUPTS]))
+    (step,) = host(result).steps
+    assert (step.status, text(model), host(result).services["model"].answered) == (StepStatus.UNFIXED, "bad", False)
+    assert [declined.code for declined in step.declined] == ["run.held"]
+
+
 def test_nothing_is_held_where_that_is_wanted(server: FakeServer, model: Path) -> None:
     (step,) = host(against(server, model, Step(fixes=[INTERRUPTS]), even_if_working=True)).steps
     assert (step.status, text(model)) == (StepStatus.FIXED, "good")

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from autoglm_fix.agent.changes.write_file import WriteFile
 from autoglm_fix.agent.facts.gpus import Gpus
 from autoglm_fix.diagnostics.vram import vram
 from autoglm_fix.diagnostics.vram_plan import Plan, plan
 from autoglm_fix.fixes.lower_batch import choose, lower_batch
 from autoglm_fix.fixes.registry import Declined
 from autoglm_fix.launch import read
-from tests.diagnostics.vram_facts import environment, facts, gpus, model, service, sizes
+from tests.diagnostics.vram_facts import README, environment, facts, gpus, model, service, sizes
+from tests.launch.services import applied, source, texts
+from tests.launch.services import service as launched
 
 
 def sums(case: dict[str, Any]) -> Plan:
@@ -117,6 +120,42 @@ def test_whoever_holds_the_memory_is_named_with_how_much_must_go() -> None:
     assert offer.code == "lower_batch.held-by-others"
     assert offer.values["holders"] == ["Xorg (pid 812, desk, 1.6 GiB)"]
     assert 0 < offer.values["missing"] < 1 << 30
+
+
+ARGUMENTS = README.partition("api_server ")[2]
+COMPOSE = f"""\
+# The phone's model.
+services:
+  vllm:
+    image: vllm/vllm-openai:v0.12.0  # as the README says
+    command: >-
+      {ARGUMENTS}
+    ports: ["8000:8000"]
+"""
+UNIT = "[Service]\nExecStart=/opt/autoglm/bin/{}\n"
+PROGRAM = "[program:autoglm]\ncommand=/opt/autoglm/bin/{}\n"
+DEFINED = {
+    "a unit": lambda: launched("systemd", source("unit", "/etc/systemd/system/autoglm.service", UNIT.format(README))),
+    "a program of supervisor's": lambda: launched(
+        "supervisor", source("program", "/etc/a.conf", PROGRAM.format(README))
+    ),
+    "a compose file": lambda: launched("compose", source("compose", "/srv/compose.yml", COMPOSE), name="vllm"),
+}
+
+
+@pytest.mark.parametrize("manager", DEFINED)
+def test_the_options_are_written_where_the_service_is_defined(manager: str) -> None:
+    defined = DEFINED[manager]()
+    case = gpus(desktop(0)), model({}), sizes({}), defined, environment({})
+    finding = next(each for each in vram(*case) if each.severity == "error")
+    changes = [each for each in lower_batch(finding, *case) if isinstance(each, WriteFile)]
+    after = applied(defined, changes)
+    assert len(changes) == 1
+    assert [each.code for each in vram(*case[:3], after, case[4]) if each.severity == "error"] == []
+    text = list(texts(after).values())[-1]
+    assert "--gpu-memory-utilization 0.97" in text
+    if manager == "a compose file":
+        assert text.startswith("# The phone's model.\n") and "# as the README says" in text
 
 
 def test_weights_that_are_too_large_need_another_gpu() -> None:

@@ -18,7 +18,9 @@ from tests.diagnostics.test_service import BY_NAME, CASES
 from tests.fixes.on_files import declined, only
 
 # Whoever offers one of these has the name wrong, or may not start it: a restart is no remedy.
-NO_REMEDY = {"service.absent", "service.masked", "service.definition-broken", "service.disabled"}
+NO_REMEDY = {
+    f"service.{what}" for what in ("absent", "masked", "definition-broken", "disabled", "unseen", "unreadable")
+}
 
 
 def fact(case: str, **more: Any) -> Service:

@@ -14,7 +14,8 @@ from tests.endpoint.modes import MODEL
 from tests.hosts import Host
 
 ROOT = Path(__file__).parents[2]
-STATE = "/var/lib/autoglm-fix"
+# Of /var/lib a host sees what the machine has there.
+STATE = "/var/tmp/autoglm-fix"
 UNITS = "/etc/systemd/system"
 FOLDER = "/srv/models/name"
 SETTINGS = f"{FOLDER}/generation_config.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -117,7 +118,8 @@ def test_a_killed_run_has_its_start_carried_through_by_the_host(host: Host, serv
 def kill_all_of_us(host: Host) -> None:
     """As a machine's memory killer would: every process that came from outside, and none of the service's."""
     for pid in (host.login / "cgroup.procs").read_text().split():
-        os.kill(int(pid), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended with another one
+            os.kill(int(pid), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("comes_up", [True, False], ids=["it comes up", "it does not"])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.hosts import Host
 
-from .lab import BEHAVIOUR, FOLDER, Served, changes, play, playbook, proof, repair, result, step, undo
+from .lab import BEHAVIOUR, FOLDER, STATE, Served, changes, play, playbook, proof, repair, result, step, undo
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def test_where_the_play_says_so_all_is_taken_back(host: Host, served: Served) ->
     assert (done.code, result(done)["rollback"], result(done)["proof"]) == (2, {"status": "restored"}, [])
     assert host.run("test", "-L", FOLDER, check=False).returncode == 1
     left = {path for path, mark in host.written().items() if before.get(path) != mark}
-    assert all(path.startswith(("/var/lib/autoglm-fix", "/root/")) for path in left)
+    assert all(path.startswith((STATE, "/root/")) for path in left)
     assert served.state in ("failed", "inactive")
 
 

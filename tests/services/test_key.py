@@ -52,7 +52,7 @@ def test_it_is_on_no_command_line_while_it_is_used(host: Host, asking: Served) -
         while entering.poll() is None:
             for pid in (host.login / "cgroup.procs").read_text().split():
                 words = argv(int(pid))
-                seen += [] if b"nsenter" in words else words  # the test's own way in
+                seen += [] if b"nsenter" in words or words[:1] == [b"env"] else words  # the test's own way in
             time.sleep(0.01)
         entering.communicate()
     assert entering.returncode == 0

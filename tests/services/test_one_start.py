@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 SHARD = shard_name(2)
 # A matrix with a few numbers that are none, which only a look at every byte shows.
-NO_NUMBERS = """
+NANS = """
 import pathlib, sys
 from tests.diagnostics import broken_weights as breaks
 breaks.put(breaks.SECOND, breaks.UP_PROJ, 1000, b"\\x81\\x7f" * 40)(pathlib.Path(sys.argv[1]))
@@ -146,7 +146,7 @@ def test_a_changed_definition_is_taken_over_by_one_restart_in_a_play_that_does_n
 def test_a_deeper_look_that_mends_more_is_followed_by_a_start_of_its_own(host: Host, served: Served) -> None:
     """What only every byte shows is looked for once the proof has failed; the service has to read it anew."""
     served.define("Environment=GOOD=/srv/good/name")
-    host.run(sys.executable, "-c", NO_NUMBERS, FOLDER, env={"PYTHONPATH": str(ROOT)})
+    host.run(sys.executable, "-c", NANS, FOLDER, env={"PYTHONPATH": str(ROOT)})
     done = repair(host, "-e", "weights_source=/srv/good/name")
     assert changes(done) == [
         ("weights", "fetch_file", True),

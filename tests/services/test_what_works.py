@@ -88,7 +88,7 @@ def test_an_error_in_its_definition_stays_with_the_reason_and_the_option_to_pass
     assert (held.code, result(held)["status"], proof(held), changes(held)) == (2, "unfixed", "verified", [])
     assert [each["code"] for each in step(held, "timeouts")["declined"]] == ["run.held"]
     text = autoglm_fix(host, *asked(tags="timeouts,service")).out
-    assert "held back, because the service answers and this would interrupt it" in text
+    assert "held back, because the service is at work and this would interrupt it" in text
     (command,) = (line.strip() for line in text.splitlines() if line.strip().startswith("autoglm-fix run"))
     assert command == "autoglm-fix " + " ".join(asked("--even-if-working", tags="timeouts,service")).replace(
         "-t timeouts,service -e require_gpu=false", "-e require_gpu=false -t timeouts,service"

@@ -187,7 +187,11 @@ def launch_lines(words: list[str], variables: Mapping[str, str | None]) -> list[
         if starts:
             lines.append("   ")
         lines[-1] += " " + shlex.quote(word)
-    return [*lines, "", *(f"  {name}={value}" for name, value in sorted(variables.items()) if value is not None)]
+    return [
+        *lines,
+        "",
+        *(f"  {name}={shlex.quote(value)}" for name, value in sorted(variables.items()) if value is not None),
+    ]
 
 
 def _image(engine: Engine, record: Record) -> str:

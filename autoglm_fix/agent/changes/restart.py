@@ -51,7 +51,8 @@ class Restart:
             return Preview("", str(err), err.hint)
         if state == "absent":
             problem = f"there is no service {self.path}"
-        return Preview(f"-{self.path}: {state}\n+{self.path}: running", problem)
+        anew = ", started anew" if state == "running" else ""
+        return Preview(f"-{self.path}: {state}\n+{self.path}: running{anew}", problem)
 
     def before(self, ctx: Context, folder: str) -> dict[str, Any]:
         control = _control(ctx, self.service)

@@ -8,6 +8,7 @@ import re
 from ..context import Context
 from ..facts.service import Definition
 from ..kernel import parent, text
+from ..kernel import user as named
 from ..service import ServiceSpec
 from . import Looked, NotDefined
 from .processes import argvs, end_of, everyone
@@ -44,7 +45,7 @@ def found(ctx: Context, spec: ServiceSpec) -> Looked:
     if port:
         pid, user = listener(port)
         if not pid and user is not None:
-            unseen = f"port {port} is held by a process of the user {user} that may not be looked at"
+            unseen = f"port {port} is held by a process of the user {named(user)} that may not be looked at"
         elif pid and text(f"/proc/{pid}/comm").strip() in ("docker-proxy", "rootlessport"):
             pid, unseen = 0, f"port {port} leads into a container"
     if not pid and not unseen:

@@ -114,6 +114,8 @@ def _absolute(folders: Folders, who: Who, python: str, working_dir: str, path: s
     reached = folders.reach.follow(inside)
     if reached.dangling is not None:
         raise CannotTell(f"the service's Python {inside} is a link to nothing")
+    if reached.seen is None and reached.barrier:
+        raise CannotTell(f"{reached.barrier} keeps {who.name} from the service's Python {inside}")
     if reached.seen is None:
         raise CannotTell(f"the service's Python {inside} is not there")
     return inside

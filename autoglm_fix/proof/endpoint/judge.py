@@ -14,6 +14,8 @@ from .shown import judge_shown_image, judge_shown_weights
 from .start import of_start
 from .where import described, devices, judge_where
 
+# Unauthorized, forbidden, too many requests.
+_NOT_FOR_US = (401, 403, 429)
 _CLAIMS = ("tokens", "gpu", "weights")
 _TEXT_CHARS = 4000
 # Tokens that all come within so few seconds were held back on their way: they show no speed.
@@ -79,6 +81,17 @@ def baseline(evidence: Evidence) -> tuple[Symptom, bool]:
     if problem is None or problem.code == "endpoint.cut":  # still reasoning when our few tokens were used up
         return "none", True
     return problem.symptom, False
+
+
+def is_at_work(evidence: Evidence) -> bool:
+    """Whether a service may serve others whatever it said to ``agent.proof.baseline``, so that nothing is its fault.
+
+    It asks for a key that we do not have, turns us away because it is busy, or its engine goes on while we wait.
+    """
+    if "error" in evidence or evidence["trouble"]:
+        return False
+    canary = evidence["canary"]
+    return bool(evidence["moved"]) or (canary is not None and canary["status"] in _NOT_FOR_US)
 
 
 def _kept_from(evidence: Evidence) -> Problem | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def test_the_new_command_runs_and_all_else_is_as_it_was(beside: Beside, tmp_path
     volumes = ["-v", f"{tmp_path}:/srv/models:ro", "-v", "/anonymous", "--tmpfs", "/scratch"]
     first = beside.run("model", *OLD, options=[*limits, *more, *volumes, "-e", "A=1", "-e", "KEY=x", *AT_ONCE])
     old = beside.inspect("model")
-    variables_now = {"A": "a=b 'c'", "VLLM_ATTENTION_BACKEND": "X", "KEY": None}
+    quoted = "'c'"
+    variables_now = {"A": f"a=b {quoted}", "VLLM_ATTENTION_BACKEND": "X", "KEY": None}
     change = Recreate("model", first, argv=NEW, environment=variables_now, settle=0.2)
     (seen,) = beside.preview(change)
     assert seen["problem"] is None
@@ -59,7 +61,7 @@ def test_the_new_command_runs_and_all_else_is_as_it_was(beside: Beside, tmp_path
         "-  sleep 1000",
         "+  sleep 2000",
         "-  A=1",
-        "+  A=a=b 'c'",
+        f"+  A={shlex.quote('a=b ' + quoted)}",
         "-  KEY=x",
         "+  VLLM_ATTENTION_BACKEND=X",
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,8 +15,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from autoglm_fix.agent.changes import to_wire
+from autoglm_fix.agent.changes import Change, to_wire
 from autoglm_fix.agent.changes.restart import ReloadAndRestart, Restart
+from autoglm_fix.agent.changes.write_file import WriteFile
 from autoglm_fix.fixes import Declined
 from autoglm_fix.fixes.restart import restart_of
 from tests.agent.definition.on_host import DO, ROOT, do, service
@@ -58,7 +62,7 @@ def restart(host: Host, idle: float = 60.0) -> Restart:
     return dataclasses.replace(change, settle=0.5, idle=idle)
 
 
-def apply(host: Host, change: Restart) -> list[dict[str, object]]:
+def apply(host: Host, change: Change) -> list[dict[str, object]]:
     made: list[dict[str, object]] = do(host, "apply", run="r", step="s", changes=[to_wire(change)])[0]
     return made
 
@@ -158,7 +162,15 @@ def test_a_stop_waits_for_what_is_left_behind_and_kills_nothing_itself(host: Hos
 
 def test_what_was_cut_off_is_brought_back_at_the_next_contact(host: Host) -> None:
     unit(host, "Type=notify\n")
-    given = json.dumps(["apply", {"run": "r", "step": "s", "changes": [to_wire(restart(host, idle=60.0))]}])
+    cut_off(host, restart(host, idle=60.0))
+    assert do(host, "recover")[0] == ["model.service"]
+    assert state(host) == "stopped"
+    assert do(host, "recover")[0] == []
+
+
+def cut_off(host: Host, change: Restart) -> None:
+    """Begin a restart, and kill whoever watches it."""
+    given = json.dumps(["apply", {"run": "r", "step": "s", "changes": [to_wire(change)]}])
     command = host.command(sys.executable, "-c", DO, env={"PYTHONPATH": str(ROOT)})
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as applying:
         assert applying.stdin is not None
@@ -167,10 +179,59 @@ def test_what_was_cut_off_is_brought_back_at_the_next_contact(host: Host) -> Non
         deadline = time.monotonic() + 60
         while state(host) != "starting":
             assert time.monotonic() < deadline
-        applying.send_signal(signal.SIGKILL)
-    assert do(host, "recover")[0] == ["model.service"]
-    assert state(host) == "stopped"
+        for pid in (host.login / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):  # it has ended with another one
+                os.kill(int(pid), signal.SIGKILL)
+
+
+def test_one_that_was_cut_off_and_came_up_by_itself_is_left_alone_and_can_be_undone(host: Host) -> None:
+    unit(host, "ExecStartPre=/bin/sleep 1\n")
+    cut_off(host, restart(host))
+    deadline = time.monotonic() + 60
+    while state(host) != "running":
+        assert time.monotonic() < deadline
     assert do(host, "recover")[0] == []
+    assert state(host) == "running"
+    assert [entry["state"] for entry in undo(host)] == ["restored"]
+    assert state(host) == "stopped"
+
+
+def test_two_restarts_of_one_run_are_undone_as_one(host: Host) -> None:
+    unit(host)
+    for _ in range(2):
+        assert apply(host, restart(host)) == [{"made": True}]
+    assert [entry["path"] for entry in undo(host)] == ["model.service"]
+    assert (state(host), undo(host)) == ("stopped", [])
+
+
+def test_undo_says_where_a_service_does_not_come_up_again(host: Host) -> None:
+    unit(host)
+    host.run("systemctl", "start", "model")
+    assert apply(host, restart(host)) == [{"made": True}]
+    unit(host, command="/bin/false")
+    (entry,) = undo(host)
+    assert (entry["path"], entry["state"]) == ("model.service", "failed")
+    assert "model.service is not running again: model.service did not come up" in str(entry["problem"])
+    unit(host)
+    assert [entry["state"] for entry in undo(host)] == ["restored"]
+    assert state(host) == "running"
+
+
+def test_one_that_ran_and_does_not_come_up_is_started_again_once_its_definition_is_back(host: Host) -> None:
+    """The failed restart is no change, but the service is to run as it did; a file is put back beside it."""
+    unit(host)
+    host.run("systemctl", "start", "model")
+    drop_in = "/etc/systemd/system/model.service.d/10-new.conf"
+    text = "[Service]\nExecStartPre=/bin/false\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    done = apply(host, WriteFile(drop_in, [(0, 0, text)], None, digest))
+    (failed,) = apply(host, restart(host))
+    assert (done, failed["made"], state(host)) == ([{"made": True}], False, "failed")
+    assert [(entry["path"], entry["state"]) for entry in undo(host)] == [
+        (drop_in, "removed"),
+        ("model.service", "restored"),
+    ]
+    assert state(host) == "running"
 
 
 def test_who_is_not_root_is_told_so_before_anything_is_tried(host: Host) -> None:
