@@ -1,41 +1,23 @@
-"""What every test has: a state directory of its own, and nothing left running behind it."""
+"""What every test has: a state directory of its own, and nothing left running or open behind it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-
-def _children() -> set[str]:
-    found: set[str] = set()
-    for task in Path("/proc/self/task").iterdir():
-        # A thread may end between being listed and being read.
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            found |= {child for child in (task / "children").read_text().split() if not _is_worker(child)}
-    return found
-
-
-def _is_worker(pid: str) -> bool:
-    """Whether a child belongs to Python's own machinery rather than to a test."""
-    try:
-        return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return True
+from tests.leaks import held, left_since
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind() -> Iterator[None]:
-    """A test that leaks a thread or a child process fails."""
-    threads, children = set(threading.enumerate()), _children()
+    """A test that leaks a thread, a child process or a file descriptor fails."""
+    before = held()
     yield
-    left = [thread.name for thread in threading.enumerate() if thread not in threads and not thread.daemon]
-    assert not left, f"threads left running: {left}"
-    assert not _children() - children, "child processes left running"
+    left = left_since(before)
+    assert not left, "; ".join(left)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,14 @@ def python_3_8() -> str:
     return found
 
 
+def python_3_7() -> str:
+    """A Python 3.7, which is too old; the test is skipped without one."""
+    found = _python("3.7")
+    if found is None:
+        pytest.skip("no Python 3.7 on this machine")
+    return found
+
+
 @functools.cache
 def _python(version: str) -> str | None:
     name = f"python{version}"

@@ -8,12 +8,25 @@ from typing import Any
 
 from .context import Context
 from .state import State
+from .unknown import CannotTell
 
 
-def collect(ctx: Context, state: State, module: str, fact: str, options: dict[str, Any]) -> Any:
-    """The named fact for the request's service. It reads and writes nothing."""
+def collect(ctx: Context, state: State, module: str, fact: str, options: Any) -> Any:
+    """The named fact for the request's service; for a list of options a list. It writes nothing.
+
+    An entry of that list is ``[fact, None]``, or ``[None, reason]`` where it could not be told.
+    """
     kind = getattr(importlib.import_module(module), fact)
-    return plain(ctx.fact(kind, **options))
+    if isinstance(options, dict):
+        return plain(ctx.fact(kind, **options))
+    return [_tried(ctx, kind, each) for each in options]
+
+
+def _tried(ctx: Context, kind: Any, options: dict[str, Any]) -> list[Any]:
+    try:
+        return [plain(ctx.fact(kind, **options)), None]
+    except CannotTell as err:
+        return [None, str(err)]
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,8 @@ class Fact(Protocol):
     parameters are filled from the step's options of the same name (``from_`` from ``from``).
     Fields hold JSON-able values, other such dataclasses, lists and dicts of them (never tuples as
     dict keys, never bytes). An attribute ``reads`` lists the host paths that it rests on: a pending
-    change of one makes later steps provisional. One that is ``slow`` (a class attribute, True) is begun first.
+    change of one makes later steps provisional. One that is ``slow`` (a class attribute, True) is begun first; one that
+    is ``of_host`` (likewise) reads nothing of the service.
     It raises ``CannotTell`` where it cannot answer at all.
     """
 

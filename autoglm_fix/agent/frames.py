@@ -1,6 +1,7 @@
 """The wire: each frame is a 4-byte big-endian length and that many bytes of deflated JSON.
 
-A byte frame is a zero, the 4-byte number of the request that it belongs to, and raw bytes.
+A byte frame is a zero, the 4-byte number of the request that it belongs to, and raw bytes. An empty frame says that
+no other follows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Iterator
 
 _LENGTH = 4
 MAX_FRAME = 64 * 1024 * 1024
+END = bytes(_LENGTH)
 _RAW = b"\0"  # no deflated text begins so
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _VERBS = {
     "hello": ("hello", "hello"),
+    "standing": ("standing", "standing"),
     "collect": ("collect", "collect"),
     "preview": ("apply", "preview"),
     "recover": ("apply", "recover"),
@@ -89,11 +90,8 @@ class Agent:
                         elif key.data.pid in self._children:
                             self._hear(key.data)
                         continue
-                    data = os.read(self._source, 65536)
-                    if not data:
+                    if not self._take_all(frames, os.read(self._source, 65536)):
                         return
-                    for body in frames.feed(data):
-                        self._take(body)
                 self._check_deadlines()
         finally:
             for child in self._children.values():
@@ -102,6 +100,14 @@ class Agent:
 
     def _say(self, message: dict[str, Any]) -> None:
         write_all(self._sink, pack(message))
+
+    def _take_all(self, frames: Frames, data: bytes) -> bool:
+        """Everything that has come; False at the end."""
+        for body in frames.feed(data):
+            if not body:
+                return False  # how a terminal, which knows no end of input, is told of it
+            self._take(body)
+        return bool(data)
 
     def _take(self, body: bytes) -> None:
         raw = unpack_bytes(body)
@@ -119,7 +125,7 @@ class Agent:
         elif verb == "state":
             self._state = State(request["state_dir"])
         elif verb == "lock":
-            self._say({"id": number, "result": self._locked().take(request["run"], request["who"])})
+            self._say({"id": number, "result": self._locked().take(*request["by"])})
         elif verb == "unlock":
             self._locked().give_back()
         else:

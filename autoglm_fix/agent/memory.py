@@ -12,6 +12,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 _OURS = "autoglm_fix."
+_CLASSES = "autoglm_fix.agent.classes"
 
 
 class NotSent(ImportError):
@@ -50,7 +51,10 @@ class MemoryImporter:
         return self.sources[fullname + ".__init__" if self.is_package(fullname) else fullname]
 
     def get_code(self, fullname: str) -> CodeType:
-        return compile(self.get_source(fullname), fullname.replace(".", "/") + ".py", "exec", dont_inherit=True)
+        source = self.get_source(fullname)
+        if _CLASSES in self.sources:
+            source = source.replace("from dataclasses import", f"from {_CLASSES} import")
+        return compile(source, fullname.replace(".", "/") + ".py", "exec", dont_inherit=True)
 
     def create_module(self, spec: ModuleSpec) -> None:
         """The usual kind of module."""

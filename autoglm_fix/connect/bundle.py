@@ -13,23 +13,21 @@ from autoglm_fix.agent.sources import with_imports
 from .lean import lean
 
 AGENT = "autoglm_fix.agent"
-_ALWAYS = (f"{AGENT}.memory", f"{AGENT}.loop", f"{AGENT}.collect")
+_ALWAYS = (f"{AGENT}.memory", f"{AGENT}.classes", f"{AGENT}.loop", f"{AGENT}.collect")
 # Many hosts want the same frame at the same time: one of them makes it.
 _ONE = threading.Lock()
 
-# Under 1 KiB, and all that ever stands on a command line. It reads one frame (the sources) from
-# stdin, executes the importer, and hands the channel over to the loop.
-BOOTSTRAP = """
-import os,sys,types,zlib
-def read(n):
- b=b""
- while len(b)<n:
-  c=os.read(0,n-len(b))
-  if not c:sys.exit("no agent came over the channel")
-  b+=c
- return b
-t=zlib.decompress(read(int.from_bytes(read(4),"big"))).decode().split("\\0")
-s=dict(zip(t[::2],t[1::2]))
+# What stands on a command line, in one line that a shell may hold in single quotes and with nothing in it that any of
+# them would expand. It reads the first frame, not a byte more, and executes the first text in it.
+BOOTSTRAP = (
+    "import io,sys,zlib;r=io.BufferedReader(io.FileIO(0,closefd=0),1).read;"
+    't=zlib.decompress(r(int.from_bytes(r(4)or sys.exit("no agent came over the channel"),"big")));'
+    "t=t.decode().split(chr(0));exec(t[0])"
+)
+# The first text: it executes the importer, and hands the channel over to the loop.
+_TAKE_OVER = """
+import types
+s=dict(zip(t[1::2],t[2::2]))
 m=types.ModuleType("autoglm_fix.agent.memory")
 sys.modules[m.__name__]=m
 exec(compile(s[m.__name__],"autoglm_fix/agent/memory.py","exec"),m.__dict__)
@@ -48,7 +46,7 @@ def boot_frame(roots: Iterable[str]) -> tuple[bytes, frozenset[str]]:
     """The first frame on a channel, and the names of the modules in it: these, and what every agent needs."""
     with _ONE:
         modules = _sources(tuple(sorted({*_ALWAYS, *roots})), False)
-        body = _packed(tuple(modules.items()))
+        body = _packed(tuple(modules.items()), _TAKE_OVER)
     return len(body).to_bytes(4, "big") + body, frozenset(modules)
 
 
@@ -73,7 +71,8 @@ _lean = functools.cache(lean)
 
 
 @functools.cache
-def _packed(modules: tuple[tuple[str, str], ...]) -> bytes:
+def _packed(modules: tuple[tuple[str, str], ...], *first: str) -> bytes:
     # Sent to each host, made once a run: here the best compression is worth its time.
     squeeze = zlib.compressobj(9, memLevel=9)
-    return squeeze.compress("\0".join(part for module in modules for part in module).encode()) + squeeze.flush()
+    parts = [*first, *(part for module in modules for part in module)]
+    return squeeze.compress("\0".join(parts).encode()) + squeeze.flush()

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoglm_fix.agent.frames import BrokenFrame, Frames, pack, unpack
+from autoglm_fix.agent.frames import BrokenFrame, Frames, unpack
 
 from .bundle import AGENT, boot_frame, load_frame
 from .channel import Channel, ChannelClosed
 from .outgoing import Outgoing
+from .packing import pack
 
 # How much longer than the agent the controller waits, before it gives the host up; and, after a Ctrl-C, for
 # what the agent will carry through alone.
@@ -21,7 +22,7 @@ _GRACE_S = 10.0
 _POLL_S = 0.5
 _NO_DEADLINE_S = 7 * 24 * 3600.0
 _SILENCE_S = 60.0
-_READING = ("hello", "collect", "preview", "baseline", "ask")
+_READING = ("hello", "standing", "collect", "preview", "baseline", "ask")
 # These find out what they need before they put anything back.
 _REPEATABLE = (*_READING, "recover", "undo")
 
@@ -84,6 +85,12 @@ class Agent:
 
     def close(self) -> None:
         self._channel.close()
+
+    def renew(self, channel: Channel) -> None:
+        """Go on over another channel, with a new agent on the same host that knows of nothing yet."""
+        self._channel.close()
+        self._channel, self._frames = channel, Frames()
+        self._asked, self._sent = set(), frozenset()
 
     def ask(self, request: Request, heard: _Heard | None = None, *, stoppable: bool = True) -> Reply | AgentError:
         """One request's result."""
@@ -157,12 +164,12 @@ class Agent:
             return reply
         return AgentError("refused", str(reply["problem"])) if reply["problem"] else None
 
-    def lock(self, run: str, who: str) -> dict[str, Any]:
+    def lock(self, run: str, who: str, *, despite: bool = False) -> dict[str, Any]:
         """Take the host's lock until ``unlock``, or until this agent ends; see ``agent.lock.Lock.take``."""
         self._load((f"{AGENT}.lock",), later=False)
         number = self._next
         self._next += 1
-        self._write(pack({"id": number, "verb": "lock", "run": run, "who": who}))
+        self._write(pack({"id": number, "verb": "lock", "by": [run, who, despite]}))
         latest = time.monotonic() + _GRACE_S
         while time.monotonic() < latest:
             for message in self._messages():

@@ -10,7 +10,8 @@ import pytest
 from autoglm_fix.agent.facts.model_files import ModelFiles
 from autoglm_fix.connect import Agent, AgentError, Request
 from autoglm_fix.connect.bundle import boot_frame
-from autoglm_fix.connect.transport import Route
+from autoglm_fix.connect.connections import Connections
+from autoglm_fix.connect.route import Credentials, Route
 from tests.agent.formats.test_gguf import build
 
 GGUF = "autoglm_fix.agent.formats.gguf"
@@ -28,7 +29,7 @@ def test_a_rare_format_is_not_sent_ahead() -> None:
 
 def test_a_request_that_needs_it_gets_it_and_answers(tmp_path: Path) -> None:
     model = build(tmp_path / "model.gguf")
-    agent = Agent(Route(python=sys.executable).open())
+    agent = Agent(Connections().open("here", Route(python=sys.executable), Credentials()))
     try:
         first, second = agent.ask_all([looking_at(model)] * 2)
     finally:
@@ -38,7 +39,7 @@ def test_a_request_that_needs_it_gets_it_and_answers(tmp_path: Path) -> None:
 
 
 def test_a_module_that_there_is_not_is_a_bug_and_no_loop() -> None:
-    agent = Agent(Route(python=sys.executable).open())
+    agent = Agent(Connections().open("here", Route(python=sys.executable), Credentials()))
     try:
         reply = agent.ask(Request("collect", {"module": "autoglm_fix.agent.no_such", "fact": "X", "options": {}}))
     finally:
