@@ -65,6 +65,8 @@ def raise_if_any(problems: Iterable[Problem]) -> None:
 
 def quotable(text: str) -> str:
     """Text with its control characters escaped, fit for a terminal."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 

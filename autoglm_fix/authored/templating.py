@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .problems import Problem, did_you_mean, quotable, quoted
-from .yaml_source import Value, YamlNode, YamlScalar, YamlSequence
+from .yaml_source import Value, YamlMapping, YamlNode, YamlScalar, YamlSequence
 
 if TYPE_CHECKING:
     from jinja2 import nodes
+    from jinja2.environment import Template as CompiledTemplate
     from jinja2.environment import TemplateExpression
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -65,7 +66,7 @@ class Template:
 
         try:
             if self.expression is None:
-                return _environment().from_string(self.source).render(known)
+                return _text(self.source).render(known)
             return as_value(_expression(self.expression)(known))
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
             raise CannotEvaluate(f"cannot evaluate {quoted(self.source)}: {quotable(str(err))}") from err
@@ -103,7 +104,7 @@ def has_templates(text: str) -> bool:
 
 def scalar_template(scalar: YamlScalar, *, bare: bool = False) -> Template | None:
     """The template that a YAML value is, or None for a plain one."""
-    if isinstance(scalar.value, str) and (bare or has_templates(scalar.value)):
+    if isinstance(scalar.value, str) and not scalar.verbatim and (bare or has_templates(scalar.value)):
         return template(scalar.value, bare)
     return None
 
@@ -117,7 +118,7 @@ def templates_in(node: YamlNode) -> Iterable[tuple[YamlScalar, Template]]:
     elif isinstance(node, YamlSequence):
         for item in node.items:
             yield from templates_in(item)
-    else:
+    elif isinstance(node, YamlMapping):
         for entry in node.entries.values():
             yield from templates_in(entry.value)
 
@@ -182,6 +183,12 @@ def _ternary(condition: object, yes: object, no: object) -> object:
 
 def _to_json(value: object) -> str:
     return json.dumps(as_value(value), ensure_ascii=False)
+
+
+@functools.cache
+def _text(source: str) -> CompiledTemplate:
+    """Compiled once: a variable of all hosts is evaluated for each of them."""
+    return _environment().from_string(source)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,12 +52,12 @@ def fit(value: object, wanted: type[T]) -> T:
 
 def mismatches(value: Value, wanted: object) -> list[Mismatch]:
     """All places where a value does not fit a type; none where ``fit`` takes it."""
-    return list(_mismatches(value, shapes.type_info(wanted), ()))
+    return list(_mismatches(value, _shape(wanted), ()))
 
 
 def describe(wanted: object) -> str:
     """A type in words: "a list of text"."""
-    return _describe(shapes.type_info(wanted))
+    return _describe(_shape(wanted))
 
 
 def json_schema(wanted: object) -> JsonSchema:
@@ -94,6 +95,11 @@ def shown(value: Value) -> str:
     if isinstance(value, dict):
         return "a mapping"
     return str(value)
+
+
+@functools.cache
+def _shape(wanted: object) -> shapes.Type:
+    return shapes.type_info(wanted)
 
 
 def _mismatches(value: Value, shape: shapes.Type, path: tuple[int | str, ...]) -> Iterator[Mismatch]:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from .problems import BadInput, Position, quoted, raise_if_any
 from .templating import CannotEvaluate, Template, mistakes_at, scalar_template, templates_in
-from .yaml_source import Value, YamlMapping, YamlNode, YamlScalar, YamlSequence, plain
+from .yaml_source import Value, YamlMapping, YamlNode, YamlScalar, YamlSequence, YamlVault, plain
 
 Authored: TypeAlias = YamlNode | Value
 Layer: TypeAlias = Mapping[str, Authored]
@@ -79,6 +79,8 @@ class Variables:
         if isinstance(authored, YamlScalar):
             found = scalar_template(authored)
             return authored.value if found is None else self._evaluate(authored, found, trail)
+        if isinstance(authored, YamlVault):
+            return authored.open()
         if isinstance(authored, YamlSequence):
             return [self._render(item, trail) for item in authored.items]
         if isinstance(authored, YamlMapping):
@@ -114,12 +116,12 @@ def position_in(node: Authored, path: Sequence[int | str], otherwise: Position, 
         if of_key and len(path) == 1:
             return entry.at
         return position_in(entry.value, path[1:], otherwise, of_key=of_key)
-    return node.at if isinstance(node, (YamlScalar, YamlSequence, YamlMapping)) else otherwise
+    return node.at if isinstance(node, (YamlScalar, YamlVault, YamlSequence, YamlMapping)) else otherwise
 
 
 def as_written(authored: Authored) -> Value:
-    """A value with its templates left as they are."""
-    return plain(authored) if isinstance(authored, (YamlScalar, YamlSequence, YamlMapping)) else authored
+    """A value with its templates left as they are, and what is encrypted as it stands in its file."""
+    return plain(authored) if isinstance(authored, (YamlScalar, YamlVault, YamlSequence, YamlMapping)) else authored
 
 
 def _names(authored: Authored, bare: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which hosts a pattern means: unions ``a:b,c``, ``&`` and ``!``, globs, ``~regex``, ``group[0:2]``."""
+"""Which hosts a pattern means: unions ``a:b`` or ``a,b``, ``&`` and ``!``, globs, ``~regex``, ``group[0:2]``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from collections.abc import Mapping, Sequence
 
 from autoglm_fix.authored.problems import BadInput, Position, Problem, did_you_mean, enumeration, quoted
 
-from .ranges import BadRange, expand, is_range
+from .addresses import LOCALHOSTS, address_and_port
+from .limit import limit_patterns
+from .ranges import BadRange, expand, is_list, is_range, unlisted, without_lists
 
-_SUBSCRIPT = re.compile(r"(?P<base>.+)\[(?P<first>-?\d+)(?P<colon>:)?(?P<last>-?\d*)\]")
-# A separator inside of brackets belongs to a range.
-_PIECES = re.compile(r"(?:[^,:\[\]]|\[[^\]]*\])+")
-_IPV6 = re.compile(r"[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_LIMIT = Position("--limit")
+_SUBSCRIPT = re.compile(r"(?P<base>.+)\[(?:(?P<index>-?\d+)|(?P<first>\d+)[:-](?P<last>\d*))\]")
+# A colon inside of brackets belongs to a range.
+_PIECES = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
+# So does a comma between the numbers of a list of ranges.
+_BETWEEN_COMMAS = re.compile(r"(?:\[[0-9:,]*\]|[^,])+")
+_GLOBS = ".?*["
+# To look for what was meant takes long among many names.
+_MOST_HINTS = 5
 
 Members = Mapping[str, Sequence[str]]
 
@@ -21,47 +28,73 @@ Members = Mapping[str, Sequence[str]]
 def select(
     hosts: Sequence[str],
     groups: Members,
-    implicit: str,
     patterns: Sequence[tuple[str | Sequence[str], Position]],
-    limit: str | None,
+    limit: str | Sequence[str] | None,
 ) -> list[list[str]]:
-    """The names that each pattern selects within the limit, in the pattern's order. Raises BadInput."""
-    matcher = _Matcher(hosts, groups, implicit)
-    chosen = [matcher.select(pattern, at) for pattern, at in patterns]
+    """The names that each pattern selects within the limit, in the pattern's order. Raises BadInput.
+
+    A pattern and a limit are text as typed, or a list of such; ``@FILE`` in a limit is a pattern for each line.
+    """
+    matcher = _Matcher(hosts, groups)
+    chosen = [matcher.select(split(pattern), _shown(pattern), at) for pattern, at in patterns]
     if limit is not None:
-        within = matcher.select(limit, Position("--limit"))
+        unread: list[Problem] = []
+        pieces = limit_patterns(split_limit(limit), unread)
+        matcher.problems += unread
+        within = dict.fromkeys([] if unread else matcher.select(pieces, _shown(limit), _LIMIT))
         left = [[name for name in names if name in within] for names in chosen]
         if within and chosen and all(chosen) and not any(left):
-            matcher.problems.append(Position("--limit").problem(_nothing_left(limit, within, chosen)))
+            matcher.problems.append(_LIMIT.problem(_nothing_left(_shown(limit), list(within), chosen)))
         chosen = left
     if matcher.problems:
         raise BadInput(matcher.problems)
     return chosen
 
 
+def split(pattern: str | Sequence[str]) -> list[str]:
+    """The pieces of a pattern: between commas where there is one, else between colons that separate nothing else.
+
+    The commas of a list of ranges, as reports have them (``gpu[1:3,7]``), separate nothing.
+    """
+    if not isinstance(pattern, str):
+        return [piece for text in pattern for piece in split(text)]
+    if "," in without_lists(pattern):
+        pieces = _BETWEEN_COMMAS.findall(pattern)
+    else:
+        pieces = [pattern] if address_and_port(pattern) else _PIECES.findall(pattern)
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def split_limit(limit: str | Sequence[str]) -> list[str]:
+    """The pieces of a limit. One that begins with ``@`` names a list, whose name may have colons in it."""
+    if isinstance(limit, str) and limit.strip().startswith("@") and "," not in limit:
+        return [limit.strip()]
+    return split(limit)
+
+
+def _shown(pattern: str | Sequence[str]) -> str:
+    return quoted(pattern if isinstance(pattern, str) else ",".join(pattern))
+
+
 def _nothing_left(limit: str, within: Sequence[str], chosen: Sequence[Sequence[str]]) -> str:
     meant = enumeration(sorted({name for names in chosen for name in names}))
-    return f"{quoted(limit)} selects {enumeration(within)}, and the playbook runs on {meant}: no host is in both"
+    return f"{limit} selects {enumeration(within)}, and the playbook runs on {meant}: no host is in both"
 
 
 class _Matcher:
     """One inventory's names; collects what patterns get wrong in ``problems``."""
 
-    def __init__(self, hosts: Sequence[str], groups: Members, implicit: str) -> None:
+    def __init__(self, hosts: Sequence[str], groups: Members) -> None:
         self.problems: list[Problem] = []
-        self._hosts = hosts
-        self._groups = {"all": hosts, **groups}
+        self._hosts = dict.fromkeys(hosts)
+        self._groups = groups if "all" in groups else {"all": hosts, **groups}
         self._listed = [name for name, members in groups.items() if members and name not in ("all", "ungrouped")]
-        self._implicit = implicit
 
-    def select(self, pattern: str | Sequence[str], at: Position) -> list[str]:
-        """The names that one pattern selects, in its order; empty only after adding to ``problems``."""
-        texts = [pattern] if isinstance(pattern, str) else pattern
-        pieces = [piece for text in texts for piece in self._split(text)]
+    def select(self, pieces: Sequence[str], shown: str, at: Position) -> list[str]:
+        """The names that the pieces of one pattern select together; empty only after adding to ``problems``."""
         before = len(self.problems)
         chosen = self._chosen(pieces, at)
         if not chosen and len(self.problems) == before:
-            shown = quoted(",".join(texts))
             message = f"{shown} selects no host" if self._hosts else "the inventory has no hosts"
             self.problems.append(at.problem(message, self._what_there_is() if self._hosts else ""))
         return chosen
@@ -70,66 +103,88 @@ class _Matcher:
         """Unions first, then intersections and exclusions, in whatever order they stand."""
         signed = {sign: [piece[1:] for piece in pieces if piece[0] == sign] for sign in "&!"}
         plain = [piece for piece in pieces if piece[0] not in "&!"]
-        united = [name for piece in plain for name in self._match(piece, at)]
+        united = [name for piece in plain for name in self._united(piece, at)]
         if pieces and not plain:
-            united = list(self._hosts)
+            united = list(self._groups["all"])
         within = [set(self._match(piece, at)) for piece in signed["&"]]
         without = {name for piece in signed["!"] for name in self._match(piece, at)}
         return [
             name for name in dict.fromkeys(united) if name not in without and all(name in names for names in within)
         ]
 
-    def _split(self, text: str) -> list[str]:
-        stripped = text.strip()
-        if stripped in self._groups or stripped in self._hosts or _IPV6.fullmatch(stripped) or stripped[:1] == "~":
-            return [stripped]
-        return [piece.strip() for piece in _PIECES.findall(text) if piece.strip()]
+    def _united(self, piece: str, at: Position) -> Sequence[str]:
+        return [piece] if piece in self._hosts else self._match(piece, at)
 
     def _match(self, piece: str, at: Position) -> Sequence[str]:
         """What one piece without its sign means. A plain name that there isn't is a problem, an empty glob is none."""
-        if piece in self._groups:
-            return self._groups[piece]
-        if piece in self._hosts or piece == self._implicit:
-            return [piece]
+        if not piece:
+            self.problems.append(at.problem("a name is expected behind '&' or '!'"))
+            return []
         subscript = None if piece.startswith("~") else _SUBSCRIPT.fullmatch(piece)
-        if subscript and self._ordered(subscript["base"]):
-            return self._subscripted(subscript)
-        if is_range(piece):
-            return self._ranged(piece, at)
+        try:
+            found = self._ordered(subscript["base"]) if subscript else []
+            if subscript and found:
+                return self._subscripted(subscript, found, piece, at)
+            if not piece.startswith("~") and (is_list(piece) or is_range(piece)):
+                return self._ranged(piece, at)
+            found = self._ordered(piece)
+        except re.error as err:
+            self.problems.append(at.problem(f"{quoted(piece)} is no regular expression: {err}"))
+            return []
+        if found or piece in self._groups:
+            return found
+        if piece in LOCALHOSTS:
+            return [next((name for name in self._hosts if name in LOCALHOSTS), piece)]
         if piece.startswith("~") or any(char in piece for char in "*?["):
-            try:
-                return self._ordered(piece)
-            except re.error as err:
-                self.problems.append(at.problem(f"{quoted(piece)} is no regular expression: {err}"))
-                return []
-        hint = did_you_mean(piece, (*self._listed, *self._hosts)) or self._what_there_is()
-        self.problems.append(at.problem(f"no host or group is named {quoted(piece)}", hint))
+            return []
+        if subscript and subscript["base"] in self._groups:
+            return []
+        self.problems.append(at.problem(f"no host or group is named {quoted(piece)}", self._instead_of(piece)))
         return []
 
     def _ordered(self, piece: str) -> list[str]:
-        """The hosts of a group, or of all groups that match and then the hosts that do; empty for an unknown name."""
-        if piece in self._groups:
-            return list(self._groups[piece])
-        matches = re.compile(piece[1:] if piece.startswith("~") else fnmatch.translate(piece)).match
-        found = [name for group, members in self._groups.items() if matches(group) for name in members]
-        return list(dict.fromkeys((*found, *(name for name in self._hosts if matches(name)))))
+        """The hosts of all groups that match, then the hosts that do, some of them twice; empty for an unknown name.
 
-    def _subscripted(self, subscript: re.Match[str]) -> list[str]:
+        A plain name is a group's before it is a host's.
+        """
+        if piece[0] != "~" and not any(char in piece for char in _GLOBS):
+            return list(self._groups.get(piece, [piece] if piece in self._hosts else []))
+        matches = re.compile(piece[1:] if piece[0] == "~" else fnmatch.translate(piece)).match
+        found = [name for group, members in self._groups.items() if matches(group) for name in members]
+        return [*found, *(name for name in self._hosts if matches(name))]
+
+    def _subscripted(self, subscript: re.Match[str], found: Sequence[str], piece: str, at: Position) -> Sequence[str]:
         """As in Ansible, the last index of a slice is part of it."""
-        ordered = self._ordered(subscript["base"])
-        first = int(subscript["first"])
-        if not subscript["colon"]:
-            return ordered[first:][:1] if first >= 0 or -first <= len(ordered) else []
-        last = int(subscript["last"]) if subscript["last"] else -1
-        return ordered[first : last + 1 or None]
+        if subscript["index"] is None:
+            last = int(subscript["last"]) if subscript["last"] else len(found) - 1
+            return found[int(subscript["first"]) : last + 1]
+        index = int(subscript["index"])
+        if not -len(found) <= index < len(found):
+            message = f"there is no {quoted(piece)}: {quoted(subscript['base'])} has {len(found)} hosts, counted from 0"
+            self.problems.append(at.problem(message))
+            return []
+        return [found[index]]
 
     def _ranged(self, piece: str, at: Position) -> list[str]:
         try:
-            names = expand(piece)
+            names = [name for each in unlisted(piece) for name in expand(each)]
         except BadRange as err:
             self.problems.append(at.problem(f"{quoted(piece)}: {err}"))
             return []
-        return [name for expanded in names for name in self._match(expanded, at)]
+        return [name for expanded in names for name in self._united(expanded, at)]
+
+    def _instead_of(self, piece: str) -> str:
+        if piece.endswith("...]") or piece == "...":
+            return "This list was cut where it was printed. '@failed:RUN' names all hosts on which a run did not end well."
+        if ":" in piece and all(part.lstrip("&!") in self._names for part in split(piece.replace(":", ","))):
+            return "Next to commas a colon is part of a name: write commas alone."
+        if len(self.problems) >= _MOST_HINTS:
+            return ""
+        return did_you_mean(piece, self._names) or self._what_there_is()
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (*self._listed, *self._hosts)
 
     def _what_there_is(self) -> str:
         hosts = f"The hosts are: {enumeration(self._hosts)}."

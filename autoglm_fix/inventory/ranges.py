@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from autoglm_fix.authored.problems import quoted
 
 _RANGE = re.compile(r"\[([^\[\]:]*):([^\[\]:]*)(?::([^\[\]:]*))?\]")
+_LIST = re.compile(r"\[([0-9]+(?::[0-9]+)?(?:,[0-9]+(?::[0-9]+)?)+)\]")
 _MOST = 100_000
 
 
@@ -19,6 +20,25 @@ class BadRange(ValueError):
 def is_range(name: str) -> bool:
     """Whether a name stands for several."""
     return _RANGE.search(name) is not None
+
+
+def is_list(name: str) -> bool:
+    """Whether a pattern has a list of ranges in it."""
+    return _LIST.search(name) is not None
+
+
+def without_lists(pattern: str) -> str:
+    """A pattern without its lists of ranges, the commas of which separate no hosts."""
+    return _LIST.sub("", pattern)
+
+
+def unlisted(name: str) -> list[str]:
+    """A pattern with lists of ranges, ``gpu[1:3,7]``, as several without: ``gpu[1:3]``, ``gpu7``. Ours, not Ansible's."""
+    found = _LIST.search(name)
+    if found is None:
+        return [name]
+    parts = [f"[{part}]" if ":" in part else part for part in found[1].split(",")]
+    return [each for part in parts for each in unlisted(name[: found.start()] + part + name[found.end() :])]
 
 
 def expand(name: str) -> list[str]:

@@ -1,79 +1,94 @@
-"""``group_vars/`` and ``host_vars/`` beside an inventory: files, or folders of files, named after a group or host."""
+"""``group_vars/`` and ``host_vars/``: files, or folders of files, named after a group or host."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoglm_fix.authored.problems import Position, Problem
-from autoglm_fix.authored.variables import Authored, layer_of
-from autoglm_fix.authored.yaml_source import YamlMapping, is_empty, parse_yaml, read_text
+from autoglm_fix.authored.variables import Layer
+from autoglm_fix.authored.vault import Keyring
+from autoglm_fix.authored.yaml_source import YamlMapping, is_empty, read_yaml
 
 from .draft import Draft
+from .model import LOCALHOST
 
 SUFFIXES = (".yml", ".yaml", ".json")
 FOLDERS = ("group_vars", "host_vars")
+_DEEPEST = 20
 
 
-def read_beside(folder: Path, draft: Draft, problems: list[Problem]) -> None:
-    """Add what lies in a folder's ``group_vars`` and ``host_vars`` for the groups and hosts of the draft."""
-    for name, files in _files(folder / FOLDERS[0], draft.groups, problems):
-        draft.group(name).beside.update(_read_all(files, problems))
-    for name, files in _files(folder / FOLDERS[1], draft.hosts, problems):
-        draft.host(name).beside.update(_read_all(files, problems))
+@dataclass(frozen=True)
+class Beside:
+    """The variables of groups and of hosts from the files of one folder."""
+
+    groups: Mapping[str, Layer] = field(default_factory=dict)
+    hosts: Mapping[str, Layer] = field(default_factory=dict)
 
 
-def read_variables(file: Path, problems: list[Problem]) -> dict[str, Authored]:
+def read_beside(folder: Path, draft: Draft) -> Beside:
+    """What lies in a folder's ``group_vars`` and ``host_vars`` for the draft's groups and hosts, and this machine."""
+    of_groups, of_hosts = (folder / name for name in FOLDERS)
+    hosts = {*draft.hosts, LOCALHOST}
+    return Beside(_read_named(of_groups, draft.groups, draft), _read_named(of_hosts, hosts, draft))
+
+
+def read_variables(file: Path, problems: list[Problem], keys: Keyring) -> Layer:
     """The variables of one file; none where it is empty, or after adding to ``problems``."""
-    text = read_text(file, problems)
-    if text is None:
-        return {}
-    if text.startswith("$ANSIBLE_VAULT"):
-        problems.append(Position(str(file), 1, 1).problem("vault-encrypted files are not available in this version"))
-        return {}
-    root = parse_yaml(text, str(file), problems)
+    root = read_yaml(file, problems, keys, any_keys=True)
     if root is None or is_empty(root):
         return {}
     if not isinstance(root, YamlMapping):
         problems.append(root.at.problem("a file of variables is a mapping"))
         return {}
-    return dict(layer_of(root))
+    return {entry.key: entry.value for entry in root.named(problems)}
 
 
 def entries(folder: Path, problems: list[Problem]) -> list[Path]:
-    """What lies in a folder, by name, without hidden files and editors' backups."""
+    """What lies in a folder, by name."""
     try:
-        listed = sorted(folder.iterdir())
+        return [folder / name for name in sorted(os.listdir(folder))]
     except OSError as err:
         problems.append(Position(str(folder)).problem(f"cannot be read: {err.strerror}"))
         return []
-    return [path for path in listed if not path.name.startswith(".") and not path.name.endswith(("~", ".orig", ".bak"))]
 
 
-def _files(folder: Path, names: Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, list[Path]]]:
+def _read_named(folder: Path, named: Collection[str], draft: Draft) -> dict[str, Layer]:
     if not folder.is_dir():
+        return {}
+    found: dict[str, Layer] = {}
+    for name, path in _chosen(folder, named, draft.problems).items():
+        files = _below(path, draft.problems, 0) if path.is_dir() else [path]
+        layers = [read_variables(file, draft.problems, draft.keys) for file in files]
+        found[name] = {key: value for layer in layers for key, value in layer.items()}
+    return found
+
+
+def _chosen(folder: Path, named: Collection[str], problems: list[Problem]) -> dict[str, Path]:
+    """The one entry of each name that counts: without an ending before one with, as Ansible looks them up."""
+    chosen: dict[str, tuple[int, Path]] = {}
+    for path in entries(folder, problems):
+        endings = [""] + [suffix for suffix in SUFFIXES if path.name.endswith(suffix)]
+        for ending in endings:
+            name = path.name.removesuffix(ending)
+            rank = ("", *SUFFIXES).index(ending)
+            if name in named and path.exists() and (name not in chosen or rank < chosen[name][0]):
+                chosen[name] = rank, path
+    return {name: path for name, (_, path) in chosen.items()}
+
+
+def _below(folder: Path, problems: list[Problem], depth: int) -> Iterable[Path]:
+    """The files of a folder and of those in it, by name, without hidden ones, backups and other endings."""
+    if depth > _DEEPEST:
+        problems.append(Position(str(folder)).problem(f"folders are nested more than {_DEEPEST} deep here"))
         return
-    found: dict[str, list[Path]] = {}
     for path in entries(folder, problems):
+        if path.name.startswith(".") or path.name.endswith("~"):
+            continue
         if path.is_dir():
-            found.setdefault(path.name, []).extend(_below(path, problems))
-        else:
-            name = path.name[: -len(path.suffix)] if path.suffix in SUFFIXES else path.name
-            found.setdefault(name, []).append(path)
-    known = set(names)
-    yield from ((name, files) for name, files in found.items() if name in known)
-
-
-def _below(folder: Path, problems: list[Problem]) -> Iterable[Path]:
-    for path in entries(folder, problems):
-        if path.is_dir():
-            yield from _below(path, problems)
-        elif path.suffix in (*SUFFIXES, ""):
+            if not path.suffix:
+                yield from _below(path, problems, depth + 1)
+        elif path.suffix in (*SUFFIXES, "") and path.is_file():
             yield path
-
-
-def _read_all(files: Iterable[Path], problems: list[Problem]) -> dict[str, Authored]:
-    merged: dict[str, Authored] = {}
-    for file in files:
-        merged.update(read_variables(file, problems))
-    return merged

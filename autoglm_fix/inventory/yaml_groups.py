@@ -2,98 +2,91 @@
 
 from __future__ import annotations
 
-from autoglm_fix.authored.problems import Position, Problem, did_you_mean, quoted
-from autoglm_fix.authored.variables import layer_of
-from autoglm_fix.authored.yaml_source import YamlEntry, YamlMapping, YamlNode, is_empty
+from autoglm_fix.authored.problems import Position, did_you_mean, quoted
+from autoglm_fix.authored.yaml_source import YamlEntry, YamlMapping, YamlNode, YamlScalar, is_empty
 
-from .draft import ALL, Draft, GroupDraft
-from .ranges import BadRange, expand
+from .draft import ALL, Draft
 
 _KEYS = ("hosts", "vars", "children")
 _SHAPE = "An inventory looks like 'all: {hosts: {gpu01: }, vars: {...}, children: {...}}'."
+_PLUGIN = (
+    "Let Ansible run it, and read what it finds: 'ansible-inventory -i FILE --list --yaml --export > hosts.yml',"
+    " or name an executable that prints 'ansible-inventory --list'."
+)
+
+_PRINTED = "Name an executable that prints it, as Ansible does too."
 
 
-def read_groups(root: YamlNode, draft: Draft, problems: list[Problem]) -> None:
+def read_groups(root: YamlNode, draft: Draft) -> None:
     """Add one file's groups and hosts to the draft."""
     if is_empty(root):
-        problems.append(root.at.problem("the inventory is empty", _SHAPE))
+        draft.problems.append(root.at.problem("the inventory is empty", _SHAPE))
         return
     if not isinstance(root, YamlMapping):
-        problems.append(root.at.problem("an inventory is a mapping of groups", _SHAPE))
+        draft.problems.append(root.at.problem("an inventory is a mapping of groups", _SHAPE))
         return
-    if "plugin" in root.entries:
+    if "plugin" in root.entries and not isinstance(root.entries["plugin"].value, YamlMapping):
         at = root.entries["plugin"].at
-        problems.append(at.problem("inventory plugins are not available in this version", _SHAPE))
+        draft.problems.append(at.problem("inventory plugins are not available in this version", _PLUGIN))
         return
-    for entry in root.entries.values():
-        _Reader(draft, problems).group(entry)
+    if "_meta" in root.entries:
+        at = root.entries["_meta"].at
+        draft.problems.append(at.problem("this is what a program prints for '--list', and no inventory file", _PRINTED))
+        return
+    reader = _Reader(draft)
+    for entry in root.named(draft.problems):
+        reader.group(entry)
 
 
 class _Reader:
-    def __init__(self, draft: Draft, problems: list[Problem]) -> None:
+    def __init__(self, draft: Draft) -> None:
         self._draft = draft
-        self._problems = problems
 
     def group(self, entry: YamlEntry) -> None:
-        group = self._draft.group(entry.key)
+        self._draft.group(entry.key)
         for part in self._mapping(entry, f"the group {quoted(entry.key)}", _SHAPE):
             if part.key == "hosts":
-                self._hosts(part, group)
+                self._hosts(part, entry.key)
             elif part.key == "vars":
-                variables = self._as_mapping(part, "'vars'")
-                group.variables.update(layer_of(variables) if variables else {})
+                for variable in self._variables(part, "'vars'"):
+                    self._draft.set_group_variable(entry.key, variable.key, variable.value)
             elif part.key == "children":
-                self._children(part, group)
+                self._children(part, entry.key)
             else:
                 hint = did_you_mean(part.key, _KEYS) or f"Hosts stand below 'hosts:'. {_SHAPE}"
                 self._say(part.at, f"{quoted(part.key)} is no key of the group {quoted(entry.key)}", hint)
 
-    def _children(self, part: YamlEntry, group: GroupDraft) -> None:
+    def _children(self, part: YamlEntry, group: str) -> None:
         for child in self._mapping(part, "'children'", "End the name of each group with ':'."):
-            if child.key == ALL:
-                self._say(child.at, "'all' contains every group and is in none")
-                continue
-            group.children[child.key] = child.at
-            self.group(child)
+            if child.key != ALL:
+                self.group(child)
+            self._draft.add_child(group, child.key, child.at)
 
-    def _hosts(self, part: YamlEntry, group: GroupDraft) -> None:
+    def _hosts(self, part: YamlEntry, group: str) -> None:
         for host in self._mapping(part, "'hosts'", "End the name of each host with ':'."):
-            variables = self._as_mapping(host, f"the host {quoted(host.key)}")
-            for name in self._names(host):
-                group.hosts[name] = None
-                self._draft.host(name).variables.update(layer_of(variables) if variables else {})
+            variables = {each.key: each.value for each in self._variables(host, "")}
+            for draft in self._draft.add_hosts(host.key, group, host.at):
+                draft.variables.update(variables)
 
-    def _names(self, host: YamlEntry) -> list[str]:
-        try:
-            names = expand(host.key)
-        except BadRange as err:
-            self._say(host.at, f"{quoted(host.key)}: {err}")
-            return []
-        if why := not_a_host_name(names[0]):
-            self._say(host.at, f"{quoted(host.key)} is no name of a host: {why}")
-            return []
-        return names
+    def _variables(self, entry: YamlEntry, what: str) -> list[YamlEntry]:
+        mapping = self._as_mapping(entry, what)
+        return [] if mapping is None else mapping.named(self._draft.problems)
 
     def _mapping(self, entry: YamlEntry, what: str, hint: str) -> list[YamlEntry]:
+        """The names below a key. One alone may be written as text."""
+        value = entry.value
+        if isinstance(value, YamlScalar) and isinstance(value.value, str) and what in ("'hosts'", "'children'"):
+            return [YamlEntry(value.value, value.at, YamlScalar(None, value.at))]
         mapping = self._as_mapping(entry, what, hint)
-        return [] if mapping is None else list(mapping.entries.values())
+        return [] if mapping is None else mapping.named(self._draft.problems)
 
     def _as_mapping(self, entry: YamlEntry, what: str, hint: str = "") -> YamlMapping | None:
         """The mapping below a key, None where there is nothing."""
         if isinstance(entry.value, YamlMapping):
             return entry.value
         if not is_empty(entry.value):
-            self._say(entry.value.at, f"{what} holds a mapping", hint)
+            self._say(entry.value.at, f"{what or f'the host {quoted(entry.key)}'} holds a mapping", hint)
         return None
 
     def _say(self, at: Position, message: str, hint: str = "") -> None:
-        self._problems.append(at.problem(message, hint))
-
-
-def not_a_host_name(name: str) -> str:
-    """Why a name can't be a host's, or nothing."""
-    if not name or name.startswith("-"):
-        return "it is empty" if not name else "it begins with '-', as options do"
-    if any(char.isspace() or char in ",!&/" for char in name):
-        return "it has a space or one of , ! & / in it"
-    return ""
+        self._draft.problems.append(at.problem(message, hint))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from autoglm_fix.authored.yaml_source import YamlNode, YamlScalar, YamlSequence, parse_yaml
+from autoglm_fix.authored.yaml_source import YamlMapping, YamlNode, YamlScalar, YamlSequence, parse_yaml
 
 from .traced import Traced, Writer, read_as, written
 
@@ -100,7 +100,11 @@ def end_of(text: str, node: YamlNode) -> int:
     """Where a node's last scalar ends; of one that is empty, where it begins."""
     if isinstance(node, YamlScalar):
         return begin_of(text, node) + len(node.raw)
-    inner = node.items if isinstance(node, YamlSequence) else [each.value for each in node.entries.values()]
+    inner: Iterable[YamlNode] = ()
+    if isinstance(node, YamlSequence):
+        inner = node.items
+    elif isinstance(node, YamlMapping):
+        inner = [each.value for each in node.entries.values()]
     return max([begin_of(text, node), *(end_of(text, each) for each in inner)])
 
 

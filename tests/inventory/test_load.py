@@ -113,8 +113,9 @@ def test_groups_know_the_hosts_below_them_and_hosts_all_groups_above(tmp_path: P
     write(tmp_path, i=text + "all: {hosts: {z: }}\n")
     inventory = load_inventory([str(tmp_path / "i")])
     assert inventory.hosts["a"].groups == ("left", "low", "right", "top")
+    # As in Ansible a group's own hosts come first, and then those of the groups below it, level by level.
     assert {name: group.hosts for name, group in inventory.groups.items()} == {
-        "all": ("b", "a", "z"),
+        "all": ("z", "b", "a"),
         "top": ("b", "a"),
         "left": ("b", "a"),
         "right": ("a",),
@@ -159,7 +160,7 @@ def test_a_template_that_only_another_playbook_understands_harms_nobody(tmp_path
 
 def test_names_are_those_that_are_set_or_used_anywhere(tmp_path: Path) -> None:
     write(tmp_path, i="all: {hosts: {a: {x: '{{ y }}'}}, vars: {z: [{k: '{{ w.q }}'}]}}")
-    assert load_inventory([str(tmp_path / "i")]).names == {"x", "y", "z", "w"}
+    assert load_inventory([str(tmp_path / "i")]).names == {"x", "y", "z", "w", "ansible_connection"}
 
 
 _SHAPE = "An inventory looks like 'all: {hosts: {gpu01: }, vars: {...}, children: {...}}'."
@@ -171,7 +172,6 @@ BAD = [
     ("gpu: {host: {a: }}", "i:1:7: 'host' is no key of the group 'gpu'. Did you mean 'hosts'?"),
     ("gpu: {gpu01: }", f"i:1:7: 'gpu01' is no key of the group 'gpu'. Hosts stand below 'hosts:'. {_SHAPE}"),
     ("gpu: {hosts: [a, b]}", "i:1:14: 'hosts' holds a mapping. End the name of each host with ':'."),
-    ("gpu: {hosts: a}", "i:1:14: 'hosts' holds a mapping. End the name of each host with ':'."),
     ("gpu: {hosts: {a: 1}}", "i:1:18: the host 'a' holds a mapping"),
     ("gpu: {vars: [a]}", "i:1:13: 'vars' holds a mapping"),
     ("gpu: {children: [a]}", "i:1:17: 'children' holds a mapping. End the name of each group with ':'."),
@@ -186,10 +186,25 @@ BAD = [
     ("gpu: {hosts: {a b: }}", "i:1:15: 'a b' is no name of a host: it has a space or one of , ! & / in it"),
     ("gpu: {hosts: {1: }}", "i:1:15: the key '1' means a number in YAML. Put quotes around it: \"1\"."),
     ("gpu: {hosts: {a: , a: }}", "i:1:20: 'a' is here a second time. The first is in line 1."),
-    ("plugin: aws_ec2", f"i:1:1: inventory plugins are not available in this version. {_SHAPE}"),
-    ("[gpu]\ngpu01\n", "i:1:1: this inventory is an INI file. This version reads inventories in YAML."),
-    ("; a comment\n\n[gpu]\n", "i:1:1: this inventory is an INI file. This version reads inventories in YAML."),
-    ("#!/bin/sh\n", "i:1:1: this inventory is a script. This version reads inventories in YAML."),
+    (
+        "plugin: aws_ec2",
+        "i:1:1: inventory plugins are not available in this version. Let Ansible run it, and read what it finds: "
+        "'ansible-inventory -i FILE --list --yaml --export > hosts.yml', or name an executable that prints "
+        "'ansible-inventory --list'.",
+    ),
+    (
+        '{"_meta": {"hostvars": {}}, "gpu": {"hosts": ["a"]}}',
+        "i:1:2: this is what a program prints for '--list', and no inventory file. "
+        "Name an executable that prints it, as Ansible does too.",
+    ),
+    ("gpu: {vars: {ansible_group_priority: high}}", "i:1:38: 'ansible_group_priority' is a whole number"),
+    ("gpu: {vars: {1: a}}", "i:1:14: the key '1' means a number in YAML. Put quotes around it: \"1\"."),
+    (
+        "gpu: {hosts: {'a[1]': }}",
+        "i:1:15: 'a[1]' is no name of a host: what stands in brackets is no range like [01:64]",
+    ),
+    ("#!/bin/sh\n", "i:1:1: this inventory is a program. Make it executable (chmod +x) to have it run."),
+    (" ; nothing\n# here\n", f"i:1:1: the inventory is empty. {_SHAPE}"),
     ("gpu:\n\thosts:\n", "i:2:1: a tab in the indentation. YAML is indented with spaces."),
 ]
 
@@ -215,7 +230,8 @@ def test_everything_that_is_wrong_in_any_source_is_said_at_once(tmp_path: Path) 
         "-i: '-x' is no name of a host: it begins with '-', as options do",
         "group_vars/all:1:4: this quote is never closed",
         "group_vars/gpu.yml:1:1: a file of variables is a mapping",
-        "host_vars/a.yml:1:1: vault-encrypted files are not available in this version",
+        "host_vars/a.yml:1:1: this file was encrypted, and has been cut short or edited since. "
+        "Encrypt it again, or bring it back from where it is kept.",
         "none: there is no such file or folder",
         "one:1:7: 'host' is no key of the group 'gpu'. Did you mean 'hosts'?",
         "one:1:23: 'a b' is no name of a host: it has a space or one of , ! & / in it",
@@ -231,7 +247,8 @@ def test_a_name_without_a_comma_that_is_no_file_gets_a_hint() -> None:
 
 def test_an_empty_folder_is_no_inventory(tmp_path: Path) -> None:
     assert said(tmp_path, str(tmp_path)) == [
-        f"{tmp_path}: there is no inventory in this folder. This version reads inventories in YAML."
+        f"{tmp_path}: there is no inventory in this folder. Files named *.txt, *.md, *.cfg and hidden ones are not "
+        "read as such."
     ]
 
 

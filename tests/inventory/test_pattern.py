@@ -7,6 +7,7 @@ import pytest
 
 from autoglm_fix.authored.problems import BadInput, Position
 from autoglm_fix.inventory import Inventory, load_inventory
+from autoglm_fix.inventory.pattern import split
 
 TEXT = """\
 all:
@@ -61,6 +62,60 @@ def test_patterns_select_what_ansibles_do_in_its_order(
     assert [host.name for host in inventory.select(pattern)] == names
 
 
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("a:b:&c:!d", ["a", "b", "&c", "!d"]),
+        ("a, b,!c", ["a", "b", "!c"]),
+        ("fe80::1", ["fe80::1"]),
+        ("fe80::1,db[0:1]", ["fe80::1", "db[0:1]"]),
+        ("db[0:1]:fe80", ["db[0:1]", "fe80"]),
+        ("db[1:]:x", ["db[1:]", "x"]),
+        ("~a|b:c", ["~a|b", "c"]),
+        (["a:b", "c,d"], ["a", "b", "c", "d"]),
+        (" :, ", [":"]),
+    ],
+)
+def test_pieces_stand_between_commas_or_else_colons(text: str | list[str], pieces: list[str]) -> None:
+    assert split(text) == pieces
+
+
+def test_a_list_of_hosts_is_a_pattern_a_line(inventory: Inventory, tmp_path: Path) -> None:
+    (tmp_path / "a:list").write_text("gpu01\r\n\n  a100  \n!gpu04\n")
+    (tmp_path / "more").write_text("cpu-a\n")
+    names = [host.name for host in inventory.select("all", f"@{tmp_path / 'a:list'}")]
+    assert names == ["gpu01", "gpu02"]
+    names = [host.name for host in inventory.select("all", f"@{tmp_path / 'more'},bastion")]
+    assert names == ["bastion", "cpu-a"]
+    assert [host.name for host in inventory.select("all", ["cpu-b", "gpu:!a100"])] == ["gpu01", "gpu03", "cpu-b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "LIST: there is no such file"),
+        ("", "LIST: this list of hosts is empty"),
+        ("gpu01\ngup\n", "--limit: no host or group is named 'gup'. Did you mean 'gpu'?"),
+    ],
+)
+def test_a_list_of_hosts_that_says_nothing_is_a_mistake(
+    inventory: Inventory, tmp_path: Path, content: str | None, message: str
+) -> None:
+    file = tmp_path / "list"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(BadInput) as caught:
+        inventory.select("all", f"@{file}")
+    assert [str(problem) for problem in caught.value.problems] == [message.replace("LIST", str(file))]
+
+
+def test_many_unknown_names_are_not_each_compared_with_all_that_there_are(inventory: Inventory) -> None:
+    with pytest.raises(BadInput) as caught:
+        inventory.select(",".join(f"gup{number}" for number in range(50)))
+    hints = [problem.hint for problem in caught.value.problems]
+    assert len(hints) == 50 and len([hint for hint in hints if hint]) == 5
+
+
 def test_a_limit_leaves_what_is_in_both(inventory: Inventory) -> None:
     assert [host.name for host in inventory.select("gpu", "a100,cpu")] == ["gpu02", "gpu04"]
     places = [("gpu", Position("p", 1)), ("cpu", Position("p", 2))]
@@ -78,7 +133,18 @@ def test_a_limit_leaves_what_is_in_both(inventory: Inventory) -> None:
         ("x*:y*", None, [f"p.yml:2:3: 'x*:y*' selects no host. {_THERE}"]),
         ("gpu:&cpu", None, [f"p.yml:2:3: 'gpu:&cpu' selects no host. {_THERE}"]),
         ("", None, [f"p.yml:2:3: '' selects no host. {_THERE}"]),
-        ("gpu[9]", None, [f"p.yml:2:3: 'gpu[9]' selects no host. {_THERE}"]),
+        ("gpu[4]", None, ["p.yml:2:3: there is no 'gpu[4]': 'gpu' has 4 hosts, counted from 0"]),
+        ("bastion:!gpu[-5]", None, ["p.yml:2:3: there is no 'gpu[-5]': 'gpu' has 4 hosts, counted from 0"]),
+        (
+            "cpu:bastion,gpu",
+            None,
+            [
+                "p.yml:2:3: no host or group is named 'cpu:bastion'. "
+                "Next to commas a colon is part of a name: write commas alone."
+            ],
+        ),
+        ("gpu:!", None, ["p.yml:2:3: a name is expected behind '&' or '!'"]),
+        ("empty[0]", None, [f"p.yml:2:3: 'empty[0]' selects no host. {_THERE}"]),
         ("gpu[5:3]x", None, ["p.yml:2:3: 'gpu[5:3]x': from 5 to 3 goes backwards"]),
         (
             "~gpu(",

@@ -7,7 +7,9 @@ import pytest
 
 from autoglm_fix.authored.yaml_source import parse_yaml, plain, read_yaml
 from autoglm_fix.inventory import load_inventory, services
+from autoglm_fix.inventory.routes import Asked, reach
 from autoglm_fix.inventory.schema import schema
+from autoglm_fix.inventory.unheeded import unheeded
 
 from .test_services import BAD, WHOLE, _host
 
@@ -50,5 +52,10 @@ def test_the_example_declares_what_it_says() -> None:
         "gpu02.example.com": [("autoglm", "/models/AutoGLM-Phone-9B")],
         "gpu03.example.com": [("autoglm", "/data/models/AutoGLM-Phone-9B")],
         "worker01.example.com": [("chat", "/srv/chat/model"), ("vision", "/srv/vision/GLM-4.1V-9B-Thinking")],
+        "chat-container": [("model", "/models/chat")],
         "localhost": [("model", "~/models/AutoGLM-Phone-9B")],
     }
+    reached = [reach(host, inventory, {}, Asked()).route for host in inventory.select("all")]
+    assert [route.connection for route in reached] == ["ssh"] * 4 + ["docker", "local"]
+    assert (reached[0].user, reached[0].options) == ("ops", {"proxyjump": "ops@bastion.example.com"})
+    assert unheeded(inventory.select("all"), {}) == []

@@ -12,6 +12,7 @@ from .nodes import (
     YamlNode,
     YamlScalar,
     YamlSequence,
+    YamlVault,
     is_empty,
     plain,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "YamlNode",
     "YamlScalar",
     "YamlSequence",
+    "YamlVault",
     "is_empty",
     "parse_yaml",
     "plain",

@@ -6,15 +6,17 @@ down its stack without a limit: a file of brackets ends the process.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import yaml
 
 from autoglm_fix.authored.problems import Position, Problem, quoted
+from autoglm_fix.authored.vault import Keyring
 
 from .errors import explain
-from .nodes import Atom, YamlEntry, YamlMapping, YamlNode, YamlScalar, YamlSequence
+from .nodes import Atom, YamlEntry, YamlMapping, YamlNode, YamlScalar, YamlSequence, YamlVault
 
 
 class _Parser(Protocol):
@@ -38,10 +40,15 @@ _MOST_VALUES = 100_000
 _MOST_REPEATED = 10
 
 _PREFIX = "tag:yaml.org,2002:"
+_STR = f"{_PREFIX}str"
+# What a plain value begins with that may be anything but text.
+_NOT_TEXT = frozenset(filter(None, yaml.SafeLoader.yaml_implicit_resolvers))
 _NUMBERS = (f"{_PREFIX}int", f"{_PREFIX}float")
 # Text to us: a date or "=" is never meant as anything else in a playbook.
-_TEXTS = (f"{_PREFIX}str", f"{_PREFIX}timestamp", f"{_PREFIX}value")
+_TEXTS = (_STR, f"{_PREFIX}timestamp", f"{_PREFIX}value")
 _MERGE = f"{_PREFIX}merge"
+_VAULT = ("!vault", "!vault-encrypted")
+_VERBATIM = "!unsafe"
 
 
 class _Stop(Exception):
@@ -52,10 +59,16 @@ class _Stop(Exception):
         self.problem = problem
 
 
-def compose(text: str, file: str, problems: list[Problem]) -> YamlNode | None:
-    """The one document of ``text``; None where it makes no sense. Adds to ``problems`` what is wrong with it."""
+def compose(
+    text: str, file: str, problems: list[Problem], keys: Keyring | None = None, *, any_keys: bool = False
+) -> YamlNode | None:
+    """The one document of ``text``; None where it makes no sense. Adds to ``problems`` what is wrong with it.
+
+    ``keys`` open values tagged ``!vault``; without them that tag is not one that is known. ``any_keys`` takes a key
+    that is a number for text, and says in its entry that it was none.
+    """
     try:
-        return _Composer(text, file, problems).document()
+        return _Composer(text, file, problems, keys, any_keys).document()
     except yaml.YAMLError as err:
         problems.append(explain(err, text, file))
     except _Stop as stop:
@@ -64,7 +77,9 @@ def compose(text: str, file: str, problems: list[Problem]) -> YamlNode | None:
 
 
 class _Composer:
-    def __init__(self, text: str, file: str, problems: list[Problem]) -> None:
+    def __init__(self, text: str, file: str, problems: list[Problem], keys: Keyring | None, any_keys: bool) -> None:
+        self._keys = keys
+        self._any_keys = any_keys
         self._text = text
         self._file = file
         self._problems = problems
@@ -118,6 +133,10 @@ class _Composer:
         self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, at: Position, depth: int
     ) -> tuple[YamlNode, int]:
         if isinstance(event, yaml.ScalarEvent):
+            if event.tag in _VAULT and self._keys is not None:
+                return YamlVault(str(event.value), at, self._keys), 1
+            if event.tag == _VERBATIM and self._any_keys:
+                return YamlScalar(str(event.value), at, verbatim=True), 1
             start, end = event.start_mark, event.end_mark
             raw = self._text[start.index : end.index] if start and end else ""
             return YamlScalar(self._atom(event, at), at, raw), 1
@@ -140,7 +159,7 @@ class _Composer:
         merged: dict[str, YamlEntry] = {}
         total = 1
         while not self._loader.check_event(yaml.MappingEndEvent):
-            key, key_at, merges = self._key(depth)
+            key, key_at, merges, odd = self._key(depth)
             value, size = self._node(depth + 1)
             total += size
             if merges:
@@ -150,14 +169,19 @@ class _Composer:
                 first = own[key].at.line
                 self._say(key_at, f"{quoted(key)} is here a second time", f"The first is in line {first}.")
             elif key is not None:
-                own[key] = YamlEntry(key, key_at, value)
+                own[key] = YamlEntry(key, key_at, value, odd)
         self._loader.get_event()
         return YamlMapping({**merged, **own}, at), total
 
-    def _key(self, depth: int) -> tuple[str | None, Position, bool]:
-        """The next key, where it stands, and whether it is ``<<``; None for one that is no word."""
+    def _key(self, depth: int) -> tuple[str | None, Position, bool, Problem | None]:
+        """The next key, its place, whether it is ``<<``, and what is odd about it; None for one that is no word."""
         event = self._loader.peek_event()
         at = self._at(event)
+        if isinstance(event, yaml.ScalarEvent) and event.anchor is None and self._tag(event) == _STR:
+            # Nearly every key there is.
+            self._loader.get_event()
+            self._written += 1
+            return str(event.value), at, False, None
         tag = self._tag(event) if isinstance(event, yaml.ScalarEvent) else None
         node, _ = self._node(depth + 1)
         if not isinstance(node, YamlScalar):
@@ -165,14 +189,18 @@ class _Composer:
             braces = start is not None and self._text[start.index - 1 : start.index + 1] == "{{"
             hint = 'Put quotes around a value that begins with a template: "{{ ... }}".' if braces else ""
             self._say(at, "a key is a word, not a list or mapping", hint)
-            return None, at, False
+            return None, at, False, None
         if tag == _MERGE:
-            return None, at, True
+            return None, at, True, None
         if isinstance(node.value, str):
-            return node.value, at, False
+            return node.value, at, False, None
         meaning = "nothing" if node.value is None else "true or false" if isinstance(node.value, bool) else "a number"
-        self._say(at, f"the key {quoted(node.raw)} means {meaning} in YAML", f'Put quotes around it: "{node.raw}".')
-        return None, at, False
+        hint = f'Put quotes around it: "{node.raw}".'
+        odd = at.problem(f"the key {quoted(node.raw)} means {meaning} in YAML", hint)
+        if self._any_keys:
+            return json.dumps(node.value), at, False, odd
+        self._problems.append(odd)
+        return None, at, False, None
 
     def _to_merge(self, value: YamlNode) -> Iterator[YamlMapping]:
         for mapping in value.items if isinstance(value, YamlSequence) else (value,):
@@ -184,6 +212,8 @@ class _Composer:
     def _tag(self, event: yaml.ScalarEvent) -> str:
         if event.tag is not None and event.tag != "!":
             return str(event.tag)
+        if not event.implicit[0] or (event.value and event.value[0] not in _NOT_TEXT):
+            return _STR
         return self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
 
     def _atom(self, event: yaml.ScalarEvent, at: Position) -> Atom:
