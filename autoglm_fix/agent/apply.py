@@ -11,18 +11,20 @@ from .changes.keep import Inverse, keep, make_folders, missing_parents, put_back
 from .collect import plain
 from .context import Context
 from .journal import Journal
+from .shared import alone, resources
 from .state import State
 
 
 def preview(ctx: Context, state: State, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each change: its diff, and why it could not be made. Writes nothing."""
-    return [plain(from_wire(wire).preview(ctx)) for wire in changes]
+    """For each change: its diff, why it could not be made, and what other hosts share of it. Writes nothing."""
+    made = [from_wire(wire) for wire in changes]
+    return [{**plain(change.preview(ctx)), **resources(ctx, change)} for change in made]
 
 
 def apply(ctx: Context, state: State, run: str, step: str, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Make the changes in order; stop at the first that fails.
 
-    Returns one entry a change: ``{"made": True}``, ``{"made": False, "problem", "hint"}``, and
+    Returns one entry a change: ``{"made": True}``, ``{"made": False, "problem", "hint", "tail"}``, and
     nothing for those never begun. Each is in the journal before it happens.
     """
     journal = Journal(state, run)
@@ -30,9 +32,11 @@ def apply(ctx: Context, state: State, run: str, step: str, changes: list[dict[st
     for wire in changes:
         number = len(journal.entries())
         try:
-            _make(ctx, journal, number, step, wire)
+            with alone(str(from_wire(wire).path), f"run {run}"):
+                _make(ctx, journal, number, step, wire)
         except (CannotChange, OSError) as err:
-            results.append({"made": False, "problem": str(err), "hint": getattr(err, "hint", "")})
+            told = {"hint": getattr(err, "hint", ""), "tail": getattr(err, "tail", [])}
+            results.append({"made": False, "problem": str(err), **told})
             return results
         results.append({"made": True})
     return results
@@ -85,7 +89,8 @@ def _put_back(ctx: Context, entry: dict[str, Any]) -> None:
 def _put_back_or_why(ctx: Context, entry: dict[str, Any]) -> str:
     """Take back what an intent announced; why not, where that cannot be done."""
     try:
-        _put_back(ctx, entry)
+        with alone(_target(entry), "an undo"):
+            _put_back(ctx, entry)
     except (CannotChange, OSError) as err:
         return str(err)
     return ""

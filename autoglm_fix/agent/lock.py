@@ -8,6 +8,7 @@ import shutil
 import time
 from typing import Any
 
+from .standing import hold
 from .state import State
 
 
@@ -18,14 +19,18 @@ class Lock:
         self._state = state
         self._handle: int = -1
 
-    def take(self, run: str, who: str) -> dict[str, Any]:
+    def take(self, run: str, who: str, despite: bool = False) -> dict[str, Any]:
         """Take the host's lock until it is given back, or until this process ends: one repair at a time.
 
         Returns ``{"held_by": None}`` with who held it ``last``, or who holds it, since when, in which run;
-        ``{"problem": ...}`` where the directory cannot be written.
+        ``{"problem": ...}`` where the directory cannot be written, ``{"hold": reason}`` where somebody has put the
+        host on hold, unless it is taken ``despite`` that.
         """
         if self._handle >= 0:
             return {"held_by": None}
+        reason = None if despite else hold()
+        if reason is not None:
+            return {"held_by": None, "hold": reason}
         try:
             os.makedirs(self._state.folder, mode=0o700, exist_ok=True)
             handle = os.open(os.path.join(self._state.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -10,6 +10,8 @@ from autoglm_fix.agent.changes import Change
 from autoglm_fix.diagnostics import Diagnostic, Finding
 from autoglm_fix.fixes import Fix
 
+from .turns import Throttle
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -48,6 +50,7 @@ class BoundStep:
     tags: tuple[str, ...] = ()
     no_log: bool = False
     ignore_errors: bool = False
+    throttle: Throttle | None = None
     item: Any = None
 
     def acts_on(self, finding: Finding) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from threading import Event as Flag
 
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.facts.service import Service
@@ -14,7 +13,8 @@ from autoglm_fix.connect import AgentError
 from autoglm_fix.fixes import Declined
 
 from .bound import BoundStep
-from .events import ChangeMade, Doing, Listener, StepDone
+from .draining import Draining
+from .events import ChangeMade, Doing, StepDone
 from .gather import Facts
 from .look import Look, rests_on
 from .restarts import (
@@ -30,7 +30,10 @@ from .restarts import (
 )
 from .results import ChangeRecord, Fault, StepStatus
 from .session import Session
-from .slot import Slot, judge_step, look_again, makeable, may_differ, reconsider, record_of, slot_result
+from .slot import Slot, judge_step, look_again, makeable, may_differ, reconsider, record_of, slot_result, start_over
+from .slot_gates import interrupts, previewed, shared_keys
+from .surroundings import Surroundings
+from .turns import in_turn
 
 Looks = Callable[[Sequence[BoundStep]], Sequence[Look]]
 
@@ -40,35 +43,80 @@ class Changing:
     """One pass over the steps of a service. Methods may raise ChannelClosed and Refusal.
 
     ``before`` is the service as it was when the plan was shown, None where nothing is known of it;
-    ``looks`` looks at steps anew; ``due`` is what the service is due for already.
+    ``looks`` looks at steps anew; ``due`` is what the service is due for already. ``interrupted``: callers may have
+    lost it by what was made.
     """
 
     session: Session
     spec: ServiceSpec
     facts: Facts
-    run: str
-    stop: Flag
-    emit: Listener
+    around: Surroundings
     looks: Looks
+    draining: Draining
     before: Service | None = None
     due: Due = field(default_factory=Due)
     changed: bool = False
+    interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        self.run, self.stop, self.emit = self.around.run, self.around.stop, self.around.emit
 
     def carry_out(self, slots: Sequence[Slot]) -> None:
         """Make what was planned, in order, up to the first step that fails."""
         for position, slot in enumerate(slots):
             if self.stop.is_set():
                 return
-            changes = self.due.put_off(slot, makeable(slot))
-            if changes and not self._step(slots, position, changes):
-                return
+            self._ask_about_what_is_new(slot)
+            keys = shared_keys(slot, makeable(slot))
+            with self.around.gates.turn(self.session.host, keys, self._waits, self.around.resting) as news:
+                if news:
+                    self._see_what_others_made(slots, position)
+                if not self._in_turn(slots, position):
+                    return
+                if any(record.made and record.shared in keys for record in slot.made):
+                    self.around.gates.made(self.session.host, keys)
         if not self.stop.is_set():
             self._start(slots)
+
+    def _in_turn(self, slots: Sequence[Slot], position: int) -> bool:
+        """Make what one step plans, if anything. Whether the next one may follow."""
+        slot = slots[position]
+        changes = self.due.put_off(slot, makeable(slot))
+        with in_turn([slot.step.throttle] if changes else [], self.stop):
+            return not self.stop.is_set() and (not changes or self._step(slots, position, changes))
+
+    def _ask_about_what_is_new(self, slot: Slot) -> None:
+        """Have the host look at changes that a provisional step has turned into."""
+        new = [change for change in makeable(slot) if (change.kind, change.path) in slot.unseen]
+        answers = self.session.preview(new, self.spec)
+        seen = {
+            (change.kind, change.path): previewed(change, answer) for change, answer in zip(new, answers, strict=True)
+        }
+        slot.records = [seen.get((record.kind, record.target), record) for record in slot.records]
+        slot.unseen -= seen.keys()
+
+    def _waits(self, key: str) -> None:
+        self.emit(Doing(self.session.host, "wait", key))
+
+    def _see_what_others_made(self, slots: Sequence[Slot], position: int) -> None:
+        """Another host has changed what this step is about: it is looked at anew, with those that follow.
+
+        What this service has read at its start counts as changed by the step.
+        """
+        slot = slots[position]
+        if needs_start(makeable(slot), self.before):
+            self.due.needed_by = slot
+        self.facts.forget()
+        later = [each for each in slots[position:] if each.outcome is None]
+        for each, look in zip(later, self.looks([each.step for each in later]), strict=True):
+            start_over(each, look)
 
     def _step(self, slots: Sequence[Slot], position: int, changes: Sequence[Change]) -> bool:
         """Make the changes of one step, and look again. Whether the next one may follow."""
         slot = slots[position]
         started = time.monotonic()
+        if any(map(interrupts, changes)) and not self._may_interrupt(slot):
+            return True
         whole = self._make(slot, changes)
         if self.stop.is_set() and not whole:
             return False
@@ -119,6 +167,8 @@ class Changing:
             return
         slot, change = planned[0]
         started = time.monotonic()
+        if not self._may_interrupt(slot):
+            return
         if judges_the_start(slot):
             slot.error = None  # of a start before, whose cause may be mended by now
         whole = self._make(slot, [change])
@@ -145,6 +195,18 @@ class Changing:
         offer = start_of(service, shown)
         return [] if offer is None or isinstance(offer, Declined) else [(shown, offer)]
 
+    def _may_interrupt(self, slot: Slot) -> bool:
+        """Whether callers may be kept from the service now. Where the operator's command fails that is said, and no."""
+        may = self.draining.begin(slot)
+        if may:
+            self.interrupted = True
+            return True
+        if self.stop.is_set():
+            slot.error = slot.outcome = None
+        elif not isinstance(slot.start, ChangeRecord):
+            self.emit(StepDone(self.session.host, slot_result(slot, self.spec.name)))
+        return False
+
     def _make(self, slot: Slot, changes: Sequence[Change]) -> bool:
         """Whether every change was made. What was not is in the slot's error."""
         self.emit(Doing(self.session.host, "apply", slot.step.name))
@@ -154,16 +216,16 @@ class Changing:
             self._lost(slot, changes, answers)
             return False
         shown = (*slot.records, *([slot.start] if isinstance(slot.start, ChangeRecord) else ()))
-        diffs = {(record.kind, record.target): record.diff for record in shown}
+        as_shown = {(record.kind, record.target): record for record in shown}
         for change, answer in zip(changes, answers, strict=False):
             problem = None if answer["made"] else str(answer["problem"])
-            diff = diffs.get((change.kind, change.path), "")
-            record = replace(record_of(change, diff=diff, problem=problem), made=bool(answer["made"]))
+            record = as_shown.get((change.kind, change.path)) or record_of(change, diff="", problem=None)
+            record = replace(record, problem=problem, made=bool(answer["made"]))
             slot.made.append(record)
             self.emit(ChangeMade(self.session.host, slot.step.name, record))
             if problem:
                 values = {"target": change.path, "message": problem, "hint": str(answer.get("hint") or "")}
-                slot.error = Fault("run.change-failed", values)
+                slot.error = Fault("run.change-failed", values, tuple(answer.get("tail", ())))
         return slot.error is None
 
     def _lost(self, slot: Slot, changes: Sequence[Change], error: AgentError) -> None:

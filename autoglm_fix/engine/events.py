@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autoglm_fix.proof import Proof
 
-from .results import ChangeRecord, Fault, HostResult, RunResult, StepResult
+from .results import ChangeRecord, Fault, HostResult, HostStatus, RunResult, StepResult
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class HostStarted:
 
 @dataclass(frozen=True)
 class Doing:
-    """A host entered another part of its walk: ``look``, ``apply``, ``check`` or ``prove``."""
+    """A host entered another part of its walk: ``look``, ``wait`` (for others), ``apply``, ``check`` or ``prove``."""
 
     host: str
     phase: str
@@ -76,11 +76,33 @@ class PutBack:
 
 
 @dataclass(frozen=True)
+class HostLookedAt:
+    """A host has been looked at, or could not be; it waits for the others now."""
+
+    host: str
+
+
+@dataclass(frozen=True)
 class PlansReady:
-    """All hosts have been looked at. ``deeper`` marks the plan of a second, deeper look."""
+    """All hosts have been looked at. ``deeper`` marks the plan of a second, deeper look.
+
+    ``batches`` are the hosts with something to change in the order in which that is going to happen; of the replicas
+    of one model no more than ``max_unavailable`` (a count, or a percentage) are out at once.
+    """
 
     plans: tuple[HostPlan, ...]
     deeper: bool = False
+    batches: tuple[tuple[str, ...], ...] = ()
+    max_unavailable: int | str = 1
+
+
+@dataclass(frozen=True)
+class BatchStarted:
+    """The changes of the next batch of hosts begin: the ``number``-th ``of`` so many."""
+
+    number: int
+    of: int
+    hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -118,6 +140,14 @@ class HostLost:
 
 
 @dataclass(frozen=True)
+class HostSettled:
+    """A host has been changed and proved, as far as it was to be: nothing more is under way there in this play."""
+
+    host: str
+    status: HostStatus
+
+
+@dataclass(frozen=True)
 class HostDone:
     """A host's walk has ended."""
 
@@ -138,11 +168,14 @@ Event = (
     | Progress
     | LogLine
     | PutBack
+    | HostLookedAt
     | PlansReady
+    | BatchStarted
     | ChangeMade
     | StepDone
     | ProofDone
     | HostLost
+    | HostSettled
     | HostDone
     | RunDone
 )

@@ -3,123 +3,231 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 
-from .events import PlansReady
-from .host import HostWalk, Surroundings
-from .results import HostStatus
+from .batches import batches, likeness
+from .breaker import Breaker, Failure, Limits, failure_of
+from .crew import Crew
+from .events import BatchStarted, HostLookedAt, HostSettled, PlansReady
+from .host import HostWalk
+from .results import Fault, HostStatus
+from .surroundings import Surroundings
+
+__all__ = ["Approve", "Fleet", "Limits"]
 
 Approve = Callable[[PlansReady], bool]
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a play says about order and failure. ``serial`` entries are counts or percentages."""
-
-    serial: tuple[int | str, ...] = ()
-    max_fail_percentage: float = 100.0
-    any_errors_fatal: bool = False
-    on_failure: str = "keep"
-
-
 @dataclass
 class Fleet:
-    """The hosts of a run, ``forks`` of them at a time."""
+    """The hosts of a run, as many of them at a time as the crew works on.
+
+    ``asking`` is entered while a person is asked. ``over`` says why nothing more is done in this run, ``left`` are the
+    hosts that nobody waits for any more though something goes on there.
+    """
 
     walks: Sequence[HostWalk]
     around: Surroundings
     approve: Approve
-    forks: int = 50
+    crew: Crew
+    plays: Sequence[Limits]
+    asking: Callable[[], AbstractContextManager[None]]
+    over: Fault | None = None
+    left: set[HostWalk] = field(default_factory=set)
+    _out: set[HostWalk] = field(default_factory=set)
 
-    def play(self, number: int, limits: Limits) -> None:
-        """Carry out one play on every host: look, ask, change, prove, and look deeper once."""
-        self._each(self.walks, lambda walk: walk.look(number))
-        taking_part = [walk for walk in self.walks if walk.current]
-        ready = PlansReady(tuple(walk.plan for walk in taking_part))
-        self.around.emit(ready)
-        if self.around.dry_run or self.around.stop.is_set():
-            return
-        changing = [walk for walk in taking_part if walk.has_changes]
-        if changing and not self.approve(ready):
-            return
-        self._each([walk for walk in taking_part if walk not in changing], HostWalk.prove)
-        self._change(changing, limits)
-        self._deeper(taking_part, limits)
-
-    def _deeper(self, walks: Sequence[HostWalk], limits: Limits) -> None:
-        """The second look, once: where a proof failed and a diagnostic has more to look at."""
-        if self.around.stop.is_set():
-            return
-        looked = [walk for walk in walks if walk.able and walk.look_deeper()]
-        if not looked:
-            return
-        ready = PlansReady(tuple(walk.rest_of_plan for walk in looked), deeper=True)
-        self.around.emit(ready)
-        changing = [walk for walk in looked if walk.has_changes]
-        if changing and self.approve(ready):
-            self._change(changing, limits)
-
-    def _change(self, changing: Sequence[HostWalk], limits: Limits) -> None:
-        failed = 0
-        for batch in batches(_one_of_each_plan_first(changing), limits.serial):
+    def carry_out(self) -> None:
+        """All plays, in order. A host that fails in one takes no part in the next, and the breaker ends them all."""
+        for number, limits in enumerate(self.plays):
             if self.around.stop.is_set():
                 return
-            if _too_many(failed, len(changing), limits):
-                for walk in batch:
-                    walk.trouble = HostStatus.UNTOUCHED
+            if self.over is not None:
+                self._leave([walk for walk in self.walks if self._takes_part(walk, number)], self.over)
                 continue
-            self._each(batch, lambda walk: walk.change_and_prove(limits.on_failure))
-            failed += sum(walk.failed for walk in batch)
+            self.around.gates.limit(limits.max_unavailable, limits.max_loading)
+            taking_part = [walk for walk in self.walks if self._takes_part(walk, number)]
+            self._play(number, limits, taking_part)
+            if number + 1 < len(self.plays):
+                self._out.update(walk for walk in taking_part if _failure(walk) is not None)
 
-    def _each(self, walks: Iterable[HostWalk], work: Callable[[HostWalk], None]) -> None:
-        """Run something on every host. Ctrl-C sets the stop flag; each host then ends in order."""
-        with ThreadPoolExecutor(self.forks) as pool:
-            running = [pool.submit(work, walk) for walk in walks]
-            while running:
-                try:
-                    wait(running)
-                    break
-                except KeyboardInterrupt:
-                    self.around.stop.set()
-        for done in running:
-            done.result()
+    def _play(self, number: int, limits: Limits, walks: Sequence[HostWalk]) -> None:
+        """Look, ask, change, prove, and look deeper once."""
+        breaker = Breaker(limits)
+        self._look(number, walks, breaker)
+        looked_at = [walk for walk in walks if walk.current]
+        ready = _ready(looked_at, limits)
+        self.around.emit(ready)
+        if self.around.stop.is_set():
+            return
+        self.over = breaker.why
+        if self.around.dry_run:
+            return
+        changing = [walk for walk in looked_at if walk.has_changes]
+        if breaker.why is not None:
+            self._leave(changing, breaker.why)
+        elif changing and not self._agreed(ready):
+            return
+        self._change(number, [walk for walk in looked_at if walk.able], limits, breaker)
+        self.over = breaker.why
+        self._deeper(number, looked_at, limits)
+
+    def _look(self, number: int, walks: Sequence[HostWalk], breaker: Breaker) -> None:
+        """Look at everybody, freely."""
+        ordered = _spread(walks, self.crew.forks)
+        left: list[HostWalk] = []
+        breaker.look_at([walk.target.name for walk in ordered], self.crew.forks)
+
+        def look(walk: HostWalk) -> None:
+            walk.look(number)
+            self.around.emit(HostLookedAt(walk.target.name))
+            for script in walk.target.plays[number] if walk.trouble is not None else ():
+                script.is_lost()
+            if self.around.dry_run and self._is_last(walk, number) and not _shares(walk, number):
+                walk.hang_up()
+
+        def may_start(walk: HostWalk) -> bool:
+            if breaker.why is not None:
+                left.append(walk)
+            return breaker.why is None
+
+        def ended(walk: HostWalk) -> None:
+            breaker.looked_at(walk.target.name, _failure(walk))
+
+        self._each(ordered, look, may_start, ended)
+        self._leave(left, breaker.why)
+        for walk in walks:
+            # Who did for all what is done once was lost, after the others had left it out.
+            if _shares(walk, number, unclaimed=True) and walk.able and walk.current:
+                self._each([walk], HostWalk.look_anew)
+
+    def _change(self, number: int, walks: Sequence[HostWalk], limits: Limits, breaker: Breaker) -> None:
+        """Change and prove batch by batch; hosts that nothing is changed on are proved beside the last batch."""
+        changing = [walk for walk in walks if walk.has_changes]
+        batch_by_batch = _Changing(self.around, breaker, limits.on_failure, set(changing))
+        others = [walk for walk in walks if walk not in batch_by_batch.hosts]
+        begun = batch_by_batch.begun
+
+        def work(walk: HostWalk) -> None:
+            batch_by_batch.work(walk)
+            self.around.emit(HostSettled(walk.target.name, walk.result().status))
+            if self._is_last(walk, number) and not walk.asks_for_more:
+                walk.hang_up()
+
+        cut = batches(changing, limits.serial, _plan)
+        for count, batch in enumerate(cut, 1):
+            if breaker.why is None:
+                names = tuple(walk.target.name for walk in batch)
+                self.around.emit(BatchStarted(count, len(cut), names))
+                breaker.change(names)
+                at_once = [*batch, *(others if batch is cut[-1] else ())]
+                self._each(at_once, work, batch_by_batch.may_start, batch_by_batch.ended)
+        self._leave([walk for walk in changing if walk not in begun or walk.halted], breaker.why)
+        self._each([walk for walk in others if walk not in begun], work)
+
+    def _deeper(self, number: int, walks: Sequence[HostWalk], limits: Limits) -> None:
+        """The second look, once: where a proof failed and a diagnostic has more to look at."""
+        looked: set[HostWalk] = set()
+
+        def look(walk: HostWalk) -> None:
+            if walk.look_deeper():
+                looked.add(walk)
+
+        self._each([walk for walk in walks if walk.able and walk.asks_for_more], look)
+        if not looked or self.around.stop.is_set():
+            return
+        again = [walk for walk in walks if walk in looked]
+        ready = _ready(again, limits, deeper=True)
+        self.around.emit(ready)
+        changing = [walk for walk in again if walk.has_changes]
+        if changing and self._agreed(ready):
+            self._change(number, changing, limits, Breaker(limits))
+
+    def _each(
+        self,
+        walks: Sequence[HostWalk],
+        work: Callable[[HostWalk], None],
+        may_start: Callable[[HostWalk], bool] = lambda _walk: True,
+        ended: Callable[[HostWalk], None] = lambda _walk: None,
+    ) -> None:
+        for walk in self.crew.each(walks, work, may_start, ended):
+            walk.abandon()
+            self.left.add(walk)
+
+    def _agreed(self, ready: PlansReady) -> bool:
+        with self.asking():
+            return self.approve(ready)
+
+    def _takes_part(self, walk: HostWalk, number: int) -> bool:
+        return walk.trouble is None and walk not in self._out and bool(walk.target.plays[number])
+
+    def _is_last(self, walk: HostWalk, number: int) -> bool:
+        return not any(walk.target.plays[number + 1 :])
+
+    def _leave(self, walks: Iterable[HostWalk], why: Fault | None) -> None:
+        """These are not begun any more."""
+        for walk in walks if why is not None else ():
+            walk.trouble, walk.error = HostStatus.UNTOUCHED, why
 
 
-def batches(walks: Sequence[HostWalk], serial: Sequence[int | str]) -> list[Sequence[HostWalk]]:
-    """Cut hosts into batches; the last size repeats. No ``serial``: one batch."""
-    if not serial:
-        return [walks] if walks else []
-    sizes = [_size(entry, len(walks)) for entry in serial]
-    cut: list[Sequence[HostWalk]] = []
-    at = 0
-    while at < len(walks):
-        size = sizes[min(len(cut), len(sizes) - 1)]
-        cut.append(walks[at : at + size])
-        at += size
-    return cut
+@dataclass
+class _Changing:
+    """What becomes of hosts when their turn comes: these are changed, until too many have failed; others are proved."""
 
+    around: Surroundings
+    breaker: Breaker
+    on_failure: str
+    hosts: set[HostWalk]
+    begun: set[HostWalk] = field(default_factory=set)
 
-def _size(entry: int | str, total: int) -> int:
-    if isinstance(entry, int):
-        return max(entry, 1)
-    return max(math.floor(total * float(entry.rstrip("%")) / 100), 1)
+    def __post_init__(self) -> None:
+        self.around.halted.clear()
 
-
-def _one_of_each_plan_first(walks: Sequence[HostWalk]) -> list[HostWalk]:
-    """The same hosts, one of every distinct plan in front: the canaries."""
-    seen: set[tuple[str, ...]] = set()
-    first: list[HostWalk] = []
-    rest: list[HostWalk] = []
-    for walk in walks:
-        plan = tuple(finding.code for step in walk.plan.steps for finding in step.findings)
-        (rest if plan in seen else first).append(walk)
-        seen.add(plan)
-    return first + rest
-
-
-def _too_many(failed: int, total: int, limits: Limits) -> bool:
-    if limits.any_errors_fatal and failed:
+    def may_start(self, walk: HostWalk) -> bool:
+        if walk in self.hosts and self.breaker.why is not None:
+            return False
+        self.begun.add(walk)
         return True
-    return failed * 100 > limits.max_fail_percentage * total
+
+    def work(self, walk: HostWalk) -> None:
+        if walk in self.hosts:
+            walk.change_and_prove(self.on_failure)
+        else:
+            walk.prove()
+
+    def ended(self, walk: HostWalk) -> None:
+        if walk in self.hosts and not walk.halted:
+            self.breaker.changed(walk.target.name, _failure(walk))
+            if self.breaker.why is not None:
+                self.around.halted.set()
+
+
+def _ready(walks: Sequence[HostWalk], limits: Limits, *, deeper: bool = False) -> PlansReady:
+    """What would be done, and in which order."""
+    plans = tuple(walk.rest_of_plan if deeper else walk.plan for walk in walks)
+    cut = batches([walk for walk in walks if walk.has_changes], limits.serial, _plan)
+    names = tuple(tuple(walk.target.name for walk in batch) for batch in cut)
+    return PlansReady(plans, deeper, names, limits.max_unavailable)
+
+
+def _failure(walk: HostWalk) -> Failure | None:
+    return failure_of(walk.result(), walk.behind)
+
+
+def _shares(walk: HostWalk, number: int, *, unclaimed: bool = False) -> bool:
+    """Whether one host does steps of this play for all; ``unclaimed``: and none has done them."""
+    return any(script.is_unclaimed if unclaimed else script.is_shared for script in walk.target.plays[number])
+
+
+def _plan(walk: HostWalk) -> Hashable:
+    """What makes a plan another one: what would be done, and to a service of which kind."""
+    services = [each.script.service for each in walk.current]
+    kinds = tuple((service.engine, service.manager) for service in services)
+    return kinds, likeness(walk.plan.steps, [walk.target.name, *(service.name for service in services)])
+
+
+def _spread(walks: Sequence[HostWalk], at_a_time: int) -> list[HostWalk]:
+    """The same hosts, the first of them from all over the inventory: neighbours share their racks and their faults."""
+    stride = math.ceil(len(walks) / max(at_a_time, 1))
+    return [walk for start in range(stride) for walk in walks[start::stride]]

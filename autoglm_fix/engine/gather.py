@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,7 @@ class Broken:
 
 Known = Mapping[Want, Any]
 Heard = Callable[[str, Mapping[str, Any]], None]
+_Beside = tuple[Request, Callable[[Any], None]]
 
 
 def wants(
@@ -69,7 +71,7 @@ class Facts:
         self._heard = heard
         self._ahead = ahead(service)
         self._known: dict[Want, Any] = {}
-        self._beside: list[tuple[Request, Callable[[Any], None]]] = []
+        self._beside: list[_Beside] = []
 
     def send_along(self, request: Request, take: Callable[[Any], None]) -> None:
         """A request of another kind that goes with the next exchange; its reply is given to ``take``."""
@@ -82,14 +84,19 @@ class Facts:
         new.sort(key=lambda want: not getattr(want.kind, "slow", False))
         if new:
             beside, self._beside = self._beside, []
-            names = [*(want.kind.__name__ for want in new), *(request.verb for request, _ in beside)]
-            replies = self._agent.ask_all(
-                [*map(self._request, new), *(request for request, _ in beside)],
-                lambda index, event: self._heard(names[index], event),
-            )
-            self._known.update(zip(new, map(_read, new, replies), strict=False))
-            for (_, take), reply in zip(beside, replies[len(new) :], strict=True):
+            groups = _together(new)
+            replies = self._exchange(groups, beside)
+            for (_, take), reply in zip(beside, replies[len(groups) :], strict=True):
                 take(reply)
+            alone: list[tuple[Want, ...]] = []
+            for group, reply in zip(groups, replies, strict=False):
+                if len(group) > 1 and isinstance(reply, AgentError):
+                    # One of them keeps the others from an answer: which, only asking each alone will tell.
+                    alone += [(want,) for want in group]
+                else:
+                    self._known.update(zip(group, _read_each(group, reply), strict=True))
+            for (want,), reply in zip(alone, self._exchange(alone, []) if alone else (), strict=True):
+                self._known[want] = _read(want, reply)
         return {want: self._known[want] for want in wanted}
 
     def one(self, kind: type[Fact]) -> Any:
@@ -101,16 +108,48 @@ class Facts:
         """Something was changed on the host: everything is asked again."""
         self._known.clear()
 
-    def _request(self, want: Want) -> Request:
+    def _exchange(self, groups: Sequence[tuple[Want, ...]], beside: Sequence[_Beside]) -> list[Any]:
+        names = [*(group[0].kind.__name__ for group in groups), *(request.verb for request, _ in beside)]
+        requests = [*map(self._request, groups), *(request for request, _ in beside)]
+        return self._agent.ask_all(requests, lambda index, event: self._heard(names[index], event))
+
+    def _request(self, group: tuple[Want, ...]) -> Request:
+        want = group[0]
+        options = [json.loads(each.options) for each in group]
         return Request(
             "collect",
-            {"module": want.kind.__module__, "fact": want.kind.__name__, "options": json.loads(want.options)},
+            {
+                "module": want.kind.__module__,
+                "fact": want.kind.__name__,
+                "options": options if len(options) > 1 else options[0],
+            },
             service=msgspec.to_builtins(self._service),
             view={"pending": json.loads(want.pending)},
-            modules=(want.kind.__module__, *self._ahead),
+            # What is of the host alone needs no code that reads a service's definition.
+            modules=(want.kind.__module__, *(() if getattr(want.kind, "of_host", False) else self._ahead)),
             deadline_s=want.patience.deadline_s,
             idle_s=want.patience.idle_s,
         )
+
+
+def _together(wants: Sequence[Want]) -> list[tuple[Want, ...]]:
+    """The same fact with several options is one request, for which the host forks but once."""
+    groups: dict[Any, list[Want]] = {}
+    for number, want in enumerate(wants):
+        key = number if getattr(want.kind, "slow", False) else (want.kind, want.pending, want.patience)
+        groups.setdefault(key, []).append(want)
+    return [tuple(group) for group in groups.values()]
+
+
+def _read_each(group: tuple[Want, ...], reply: Any) -> list[Any]:
+    if len(group) == 1:
+        return [_read(group[0], reply)]
+    if not isinstance(reply, list) or len(reply) != len(group):
+        return [Broken(f"the host has not answered for each {group[0].kind.__name__}", ())] * len(group)
+    return [
+        Unknown(str(reason)) if value is None else _read(want, value)
+        for want, (value, reason) in zip(group, reply, strict=True)
+    ]
 
 
 def _read(want: Want, reply: Any) -> Any:
@@ -124,7 +163,8 @@ def _read(want: Want, reply: Any) -> Any:
         return Broken(f"the host's answer has another shape than {want.kind.__name__}: {err}", ())
 
 
-def _collector_options(kind: type[Fact]) -> dict[str, Any]:
+@functools.cache
+def _collector_options(kind: type[Fact]) -> Mapping[str, Any]:
     """The options of a fact's collector, with their defaults."""
     parameters = inspect.signature(kind.collect).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}

@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from threading import Event as Flag
 
-from autoglm_fix.connect import ChannelClosed
+from autoglm_fix.connect import ChannelClosed, NotConnected
 from autoglm_fix.proof import Proof
 
-from .events import HostDone, HostLost, HostPlan, HostStarted, Listener, PutBack
+from .admission import Admission, rounds
+from .events import HostLost, HostPlan, HostStarted, PutBack
+from .gates import group_of
+from .holding import on_hold
+from .lost import loss
 from .results import Fault, HostResult, HostStatus, Rollback, StepStatus
 from .script import Script
-from .session import Connect, ParcelStore, Refusal, Session
+from .session import Connect, OnHold, Refusal, Session, Standing
+from .surroundings import Surroundings
 from .verdict import host_verdict, service_verdict
-from .walk import Describe, ServiceWalk
+from .walk import ServiceWalk
 
 # What a second, deeper look may still do something about, or has to say.
 _OPEN = (StepStatus.PENDING, StepStatus.UNFIXED, StepStatus.UNKNOWN)
@@ -33,30 +38,31 @@ class Target:
     plays: Sequence[Sequence[Script]]
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What every host of a run shares."""
-
-    run: str
-    who: str
-    dry_run: bool
-    verify: bool
-    stop: Flag
-    emit: Listener
-    describe: Describe
-    even_if_working: bool = False
-    store: ParcelStore | None = None
+def replicas(targets: Iterable[Target]) -> Counter[str]:
+    """How many services of these hosts serve the same model (``group_of``)."""
+    services = {
+        (target.name, script.service.name): script.service
+        for target in targets
+        for play in target.plays
+        for script in play
+    }
+    return Counter(map(group_of, services.values()))
 
 
 @dataclass(eq=False)
 class HostWalk:
-    """A host in a run. Its methods never raise: what goes wrong becomes the host's error."""
+    """A host in a run. Its methods never raise: what goes wrong becomes the host's error.
+
+    ``behind`` is the jump host that was lost on the way; ``halted``: its turn came when no host began any more.
+    """
 
     target: Target
     around: Surroundings
     error: Fault | None = None
     trouble: HostStatus | None = None
     rollback: Rollback | None = None
+    behind: str | None = None
+    halted: bool = False
     walks: list[ServiceWalk] = field(default_factory=list)
     current: list[ServiceWalk] = field(default_factory=list)
     started: float = 0.0
@@ -70,6 +76,15 @@ class HostWalk:
     def look(self, play: int) -> None:
         """Connect where that has not been done, and look at every service for this play."""
         self._guard(lambda: self._look(play))
+
+    def look_anew(self) -> None:
+        """Look as if for the first time at what was looked at."""
+
+        def look() -> None:
+            for walk in self.current:
+                walk.look_anew()
+
+        self._guard(look)
 
     def look_deeper(self) -> bool:
         """Look deeper where a failed proof points to. Whether that showed anything new."""
@@ -105,6 +120,17 @@ class HostWalk:
         return HostPlan(self.target.name, tuple(left))
 
     @property
+    def may_be_left(self) -> bool:
+        """Whether nothing is under way here that must come to its end."""
+        return self._session is None or not self._session.has_lock
+
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether a proof of the current play failed, so that a deeper look may tell why."""
+        proofs = [proof for walk in self.current for proof in walk.proofs]
+        return any(proof.status == "failed" or proof.symptom == "garbage" for proof in proofs)
+
+    @property
     def has_changes(self) -> bool:
         return self.able and any(walk.has_changes for walk in self.current)
 
@@ -131,22 +157,30 @@ class HostWalk:
         if self.able and self.around.verify:
             self._guard(prove)
 
-    def close(self) -> None:
-        """End the connection and say how the host ended."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-        self.spent_s = time.monotonic() - self.started if self.started else 0.0
-        self.around.emit(HostDone(self.result()))
+    def hang_up(self) -> None:
+        """End the connection: nothing more is to be done here."""
+        if self.started and not self.spent_s:
+            self.spent_s = time.monotonic() - self.started
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def abandon(self) -> None:
+        """Nobody waits for this host any more, whatever it is at."""
+        if self._changing:
+            self.trouble, self.error = HostStatus.AMBIGUOUS, Fault("run.abandoned")
+        elif self.trouble is None:
+            self.trouble = HostStatus.INTERRUPTED
 
     # -- how it ended
 
     def result(self) -> HostResult:
         """The host as it stands now."""
         services = {}
+        results = {walk: walk.results() for walk in self.walks}
         for name in dict.fromkeys(walk.script.service.name for walk in self.walks):
             of_service = [walk for walk in self.walks if walk.script.service.name == name]
-            steps = [step for walk in of_service for step in walk.results()]
+            steps = [step for walk in of_service for step in results[walk]]
             proofs = [proof for walk in of_service for proof in walk.proofs]
             seen = next((walk.baseline for walk in of_service if walk.baseline is not None), None)
             found = service_verdict(steps, proofs, seen.symptom if seen else None)
@@ -161,7 +195,7 @@ class HostWalk:
                 interrupted=self._interrupted,
             ),
             services=services,
-            steps=tuple(step for walk in self.walks for step in walk.results()),
+            steps=tuple(step for walk in self.walks for step in results[walk]),
             proof=tuple((walk.script.play, proof) for walk in self.walks for proof in self._proofs(walk)),
             error=self.error,
             rollback=self.rollback,
@@ -201,12 +235,7 @@ class HostWalk:
                 self.target.name, self.target.connect, self.target.state_dir, around.stop, around.emit, around.store
             )
         around = self.around
-        self.current = [
-            ServiceWalk(
-                self._session, script, around.describe, around.run, around.stop, around.emit, around.even_if_working
-            )
-            for script in scripts
-        ]
+        self.current = [ServiceWalk(self._session, script, around) for script in scripts]
         self.walks += self.current
         for walk in self.current:
             walk.look()
@@ -216,40 +245,79 @@ class HostWalk:
         session = self._session
         if session is None:
             return
-        put_back = session.begin(self.around.run, self.around.who)
+        admission = Admission(self.target.name, self.around)
+        try:
+            for number, walks in enumerate(rounds(self.current)):
+                if number:
+                    session.end()  # whoever has it never waits for a slot
+                if not self._round(session, admission, walks, on_failure):
+                    return
+        finally:
+            admission.leave()
+
+    def _round(self, session: Session, admission: Admission, walks: Sequence[ServiceWalk], on_failure: str) -> bool:
+        """Change and prove services that may be away at once. Whether others may follow."""
+        if not self._begin(session, admission, walks):
+            return False
+        self._apply(session, walks)
+        if self.around.stop.is_set():
+            return False
+        steps = [step for walk in self.current for step in walk.results()]
+        went_wrong = any(step.status is StepStatus.FAILED and not step.ignored for step in steps)
+        if self.around.verify and not (went_wrong and on_failure == "rollback"):
+            for walk in walks:
+                walk.prove()
+        disproved = any(proof.status == "failed" for walk in walks for proof in walk.proofs)
+        wanted = on_failure == "rollback" and (went_wrong or disproved)
+        back = (wanted or any(walk.is_broken() for walk in walks)) and self._roll_back(session)
+        admission.settle(walks, rolled_back=back)
+        return not wanted and not back
+
+    def _begin(self, session: Session, admission: Admission, walks: Sequence[ServiceWalk]) -> bool:
+        """Wait until the host may be changed, and take its lock. Whether there is still something to be done."""
+        admission.enter(walks)
+        if self.around.halted.is_set() and not any(walk.changed for walk in self.walks):
+            self.halted = True
+        if self.around.stop.is_set() or self.halted:
+            return False
+        try:
+            put_back = session.begin(self.around.run, self.around.who)
+        except OnHold as put:
+            # Since it was looked at: what is planned stays undone, and the services are asked all the same.
+            session.standing = Standing(put.reason)
+            for walk in walks:
+                walk.hold_back(on_hold(put.reason))
+            return True
         if put_back:
             self.around.emit(PutBack(self.target.name, tuple(put_back)))
             for walk in self.current:
                 walk.look_anew()
-        self._apply(session)
-        if self.around.stop.is_set():
-            return
-        steps = [step for walk in self.current for step in walk.results()]
-        went_wrong = any(step.status is StepStatus.FAILED and not step.ignored for step in steps)
-        if self.around.verify and not (went_wrong and on_failure == "rollback"):
-            for walk in self.current:
-                walk.prove()
-        disproved = any(proof.status == "failed" for walk in self.current for proof in walk.proofs)
-        wanted = on_failure == "rollback" and (went_wrong or disproved)
-        if wanted or any(walk.is_broken() for walk in self.current):
-            self._roll_back(session)
+            session.end()
+            admission.leave()
+            return self._begin(session, admission, walks)
+        return True
 
-    def _apply(self, session: Session) -> None:
+    def _apply(self, session: Session, walks: Sequence[ServiceWalk]) -> None:
         self._changing = not self.around.stop.is_set()
-        for walk in self.current if self._changing else ():
+        for walk in walks if self._changing else ():
             if session.shared or any(other.changed for other in self.current):
                 # Services and hosts share folders: what one needed may have cured the next.
                 walk.refresh()
             walk.apply()
         self._changing = False
 
-    def _roll_back(self, session: Session) -> None:
+    def _roll_back(self, session: Session) -> bool:
+        """Take back what the run made here. Whether all of it is as it was."""
         report = session.undo(self.around.run)
         states = {str(entry["state"]) for entry in report}
         if not states:
-            return
+            return False
         refused, partial = states == {"refused"}, "failed" in states
         self.rollback = Rollback("refused" if refused else "partial" if partial else "restored")
+        if self.rollback.status == "restored":
+            for walk in self.current:
+                walk.taken_back()
+        return self.rollback.status == "restored"
 
     def _guard(self, work: Callable[[], None]) -> None:
         """Run a part of the walk. The one place where a crash becomes a host's result."""
@@ -258,14 +326,24 @@ class HostWalk:
         try:
             work()
         except Refusal as refusal:
-            self.error, self.trouble = refusal.fault, HostStatus.FAILED
-        except ChannelClosed as lost:
-            self.trouble = HostStatus.AMBIGUOUS if self._changing else HostStatus.UNREACHABLE
-            self.error = Fault(
-                "run.ambiguous" if self._changing else "run.unreachable", {"reason": str(lost)}, lost.tail
-            )
-            self.around.emit(HostLost(self.target.name, self.error))
+            self._end(HostStatus.FAILED, refusal.fault)
+        except NotConnected as err:
+            if err.code == "connect.stopped":
+                return  # a Ctrl-C, and nothing that is wrong with the host
+            self.behind = err.behind
+            fault = Fault(err.code, err.values, err.tail, err.behind)
+            self._end(HostStatus.FAILED if err.refused else HostStatus.UNREACHABLE, fault)
+            self.around.emit(HostLost(self.target.name, fault))
+        except ChannelClosed as end:
+            self.behind = end.behind
+            trouble, fault = loss(self.target.name, end, changing=self._changing)
+            self._end(trouble, fault)
+            self.around.emit(HostLost(self.target.name, fault))
         except Exception as err:
             tail = tuple(traceback.format_exc().splitlines()[-20:])
-            self.error = Fault("run.bug", {"what": self.target.name, "message": repr(err)}, tail)
-            self.trouble = HostStatus.FAILED
+            self._end(HostStatus.FAILED, Fault("run.bug", {"what": self.target.name, "message": repr(err)}, tail))
+
+    def _end(self, trouble: HostStatus, error: Fault) -> None:
+        """This befell the host, unless nobody waits for it any more."""
+        if self.trouble is None:
+            self.trouble, self.error = trouble, error

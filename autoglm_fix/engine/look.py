@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from autoglm_fix.agent.changes import Change, to_wire
@@ -48,13 +49,13 @@ class Look:
     unknown: Unknown | None = None
     error: Fault | None = None
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """The planned changes in order, each once."""
         unique = {str(to_wire(change)): change for planned in self.plan for change in planned.changes}
         return tuple(unique.values())
 
-    @property
+    @cached_property
     def links(self) -> dict[str, str]:
         """The links among the changes: what later looks can already see through."""
         return {wire["path"]: wire["to"] for wire in map(to_wire, self.changes) if wire["kind"] == "link"}
@@ -141,7 +142,8 @@ def _plan(
 def _offers(
     look: Look, bound: BoundFix, finding: Finding, together: Together, pending: Mapping[str, str]
 ) -> Generator[Iterable[Want], Known, list[Change | Declined]]:
-    wanted = wants(bound.fix.signature, bound.options, pending, look.step.patience)
+    # What the diagnostic was told to look at is what its fix looks at, unless that is told otherwise.
+    wanted = wants(bound.fix.signature, {**look.step.options, **bound.options}, pending, look.step.patience)
     known = yield wanted.values()
     facts = {name: known[want] for name, want in wanted.items()}
     for name, fact in facts.items():
@@ -154,29 +156,15 @@ def _offers(
     return list(bound.fix.function(finding, **facts, **bound.collaborators, **beside, **bound.options))
 
 
-def hold(look: Look) -> Look:
-    """The same look of a service that answers: what could interrupt it is held back, and says so."""
-    plan = []
-    for planned in look.plan:
-        if any(change.risk != "safe" for change in planned.changes):
-            planned = replace(planned, changes=(), declined=(*planned.declined, held(planned.changes)))
-        plan.append(planned)
-    return replace(look, plan=tuple(plan))
-
-
-def held(changes: Iterable[Change]) -> Declined:
-    """Why changes are not made to a service that answers."""
-    return Declined("run.held", {"changes": [_said(change) for change in changes]})
-
-
 def refused(change: Change) -> Declined:
     """Why a change is not made that the play does not permit."""
     code = "run.denied" if change.risk == "restart" else "run.not-allowed"
-    return Declined(code, {"kind": change.kind, "changes": [_said(change)]})
+    return Declined(code, {"kind": change.kind, "changes": said([change])})
 
 
-def _said(change: Change) -> dict[str, Any]:
-    return {"code": change.says, "values": change.values}
+def said(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """Changes as the sentence of a reason names them."""
+    return [{"code": change.says, "values": change.values} for change in changes]
 
 
 def key(finding: Finding) -> tuple[str, str]:

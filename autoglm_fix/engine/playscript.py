@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Event as Flag
 from typing import Any
 
 from autoglm_fix.agent.service import ServiceSpec
@@ -17,16 +18,38 @@ from autoglm_fix.playbook import Play, Step, bind_repeat, bind_step, bind_verify
 from .bound import DEEP, BoundFix, BoundStep, Patience
 from .results import Fault
 from .script import Ask, Until
+from .turns import Pilot, Throttle
+
+
+class Common:
+    """What a play is to all of its hosts together. ``stop`` ends all waiting for one another."""
+
+    def __init__(self, play: Play, stop: Flag | None = None) -> None:
+        self.play = play
+        self.stop = stop or Flag()
+        self.pilot = Pilot()
+        self.once = any(step.run_once for step in play.steps)
+        self._throttles = {step.position: Throttle(step.throttle) for step in play.steps if step.throttle}
+        self._needed = frozenset(name for step in play.steps for name in step.waits_for)
+
+    def throttle(self, step: Step) -> Throttle | None:
+        """What bounds the hosts that are at a step at once."""
+        return self._throttles.get(step.position)
+
+    def needed(self, step: Step) -> str | None:
+        """The name of a step's result where others cannot do without it."""
+        return step.register if step.register in self._needed else None
 
 
 @dataclass(frozen=True)
 class PlayStep:
-    """One step of the play, for one service."""
+    """One step of the play, for one service. ``who`` is that service's script."""
 
-    play: Play
+    common: Common
     step: Step
     variables: Variables
-    collaborators: Mapping[type, object] = field(default_factory=dict)
+    collaborators: Mapping[type, object]
+    who: object
 
     @property
     def name(self) -> str:
@@ -55,11 +78,20 @@ class PlayStep:
         return None if repeat is None else Until(repeat.retries, repeat.delay_s)
 
     def bind(self, registered: Mapping[str, Any]) -> Sequence[BoundStep] | Fault:
+        common = self.common
+        if self.step.run_once and not common.pilot.takes(self.who, common.needed(self.step), common.stop):
+            return []
         try:
             filled = bind_step(self.step, self.variables.with_layer(registered))
         except BadInput as err:
             return Fault("run.bad-value", {"problem": str(err.problems[0])})
-        return [_bound(self.play, each, self.collaborators) for each in filled]
+        throttle = common.throttle(self.step)
+        return [_bound(common.play, each, self.collaborators, throttle) for each in filled]
+
+    def shared(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not self.step.run_once or self.register is None:
+            return result
+        return self.common.pilot.shared(self.who, self.register, result)
 
     def satisfied(self, registered: Mapping[str, Any]) -> bool:
         try:
@@ -73,7 +105,7 @@ class PlayStep:
 class PlayScript:
     """A play for one service of one host."""
 
-    of: Play
+    common: Common
     service: ServiceSpec
     variables: Variables
     key: str | None = field(default=None, repr=False)
@@ -81,16 +113,28 @@ class PlayScript:
 
     @property
     def play(self) -> str:
-        return self.of.name
+        return self.common.play.name
 
     @cached_property
     def steps(self) -> Sequence[PlayStep]:
-        return [PlayStep(self.of, step, self.variables, self.collaborators) for step in self.of.steps]
+        steps = self.common.play.steps
+        return [PlayStep(self.common, step, self.variables, self.collaborators, self) for step in steps]
 
     @cached_property
     def asks(self) -> Sequence[Ask]:
-        bound = (bind_verify(verify, self.variables) for verify in self.of.verify)
+        bound = (bind_verify(verify, self.variables) for verify in self.common.play.verify)
         return [_ask(call.options) for call in bound if call is not None]
+
+    @property
+    def is_shared(self) -> bool:
+        return self.common.once
+
+    @property
+    def is_unclaimed(self) -> bool:
+        return self.common.once and self.common.pilot.is_missing
+
+    def is_lost(self) -> None:
+        self.common.pilot.is_lost(self)
 
 
 def _ask(options: Mapping[str, object]) -> Ask:
@@ -116,7 +160,9 @@ def _bound_fix(fix: Fix, options: Mapping[str, object], collaborators: Mapping[t
     return BoundFix(fix, options, {name: collaborators[kind] for name, kind in wanted if kind in collaborators})
 
 
-def _bound(play: Play, filled: FilledStep, collaborators: Mapping[type, object]) -> BoundStep:
+def _bound(
+    play: Play, filled: FilledStep, collaborators: Mapping[type, object], throttle: Throttle | None
+) -> BoundStep:
     step = filled.step
     deep = any(filled.diagnose.options.get(name) == value for name, value in filled.diagnose.target.deeper.items())
     return BoundStep(
@@ -132,5 +178,6 @@ def _bound(play: Play, filled: FilledStep, collaborators: Mapping[type, object])
         tags=step.tags,
         no_log=step.no_log,
         ignore_errors=step.ignore_errors,
+        throttle=throttle,
         item=filled.item,
     )

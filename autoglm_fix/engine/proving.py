@@ -16,6 +16,8 @@ from autoglm_fix.proof import Proof, baseline, is_at_work, judge, judge_endpoint
 from .script import Ask, Script
 from .session import Session
 
+# Whether it answers at all, where nobody asks for a proof.
+READINESS = Ask("Hi", max_new_tokens=1, require_gpu=False, timeout_s=120.0)
 _QUICK_S = 30.0
 _GRACE_S = 60.0
 

@@ -9,7 +9,6 @@ from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.fixes import Declined
-from autoglm_fix.fixes.restart import restart_of
 
 from .gather import Facts
 from .look import Look, refused, touches
@@ -92,6 +91,9 @@ def start_of(service: Service | None, slot: Slot) -> Change | Declined | None:
     """The start of a service for what was changed, or why there is none to offer; None where nothing is known of it."""
     if service is None or (service.state == "by-hand" and service.running is None):
         return None
+    # Imported here: it takes its time, and a healthy service is not started.
+    from autoglm_fix.fixes.restart import restart_of
+
     offer = restart_of(service, says=_OF_ALL if service.state in _UP else "")
     if isinstance(offer, Declined) or slot.step.permits(offer):
         return offer

@@ -58,18 +58,24 @@ def worst_host(statuses: Iterable[HostStatus]) -> HostStatus:
 
 @dataclass(frozen=True)
 class Fault:
-    """An error of a step or host: a code with its values, and the last lines of what was said."""
+    """An error of a step or host: a code with its values, and the last lines of what was said.
+
+    ``behind`` is the jump host that was lost on the way.
+    """
 
     code: str
     values: Mapping[str, Any] = field(default_factory=dict)
     tail: tuple[str, ...] = ()
+    behind: str | None = None
 
 
 @dataclass(frozen=True)
 class ChangeRecord:
     """One change as reports show it. ``problem`` is why it could not be made, or was not.
 
-    ``code`` and ``values`` are its sentence's; ``summary`` is that sentence in English.
+    ``code`` and ``values`` are its sentence's; ``summary`` is that sentence in English. ``shared`` names what it
+    touches by the name that every host has for it, where that is on a filesystem that several may have; ``loads`` is
+    the source that it reads weights from, where many hosts may read from it. ``size`` is the bytes that move for it.
     """
 
     kind: str
@@ -82,6 +88,9 @@ class ChangeRecord:
     made: bool = False
     code: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    shared: str = ""
+    loads: str = ""
+    size: int | None = None
 
 
 @dataclass(frozen=True)

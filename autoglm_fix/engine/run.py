@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from threading import Event as Flag
 
-from .events import Listener, RunDone, RunStarted
+from .crew import Crew, Interrupts
+from .events import Event, HostDone, Listener, RunDone, RunStarted
 from .fleet import Approve, Fleet, Limits
-from .host import HostWalk, Surroundings, Target
-from .results import RunResult, exit_code
+from .gates import Gates
+from .host import HostWalk, Target, replicas
+from .results import HostResult, HostStatus, RunResult, exit_code
 from .session import ParcelStore
-from .walk import Describe
+from .surroundings import Describe, Surroundings
+
+# How long the end of all connections is waited for.
+_PARTING_S = 10.0
+_PARTING_AT_ONCE_S = 1.0
+_TRIES = 10
 
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for: everything is checked by now, and no host has been contacted."""
+    """What was asked for: everything is checked by now, and no host has been contacted. ``stop`` ends it in order."""
 
     playbook: str
     targets: Sequence[Target]
@@ -29,6 +37,7 @@ class Order:
     forks: int = 50
     even_if_working: bool = False
     store: ParcelStore | None = None
+    stop: Flag = field(default_factory=Flag)
 
 
 def new_run_id(now_s: float | None = None) -> str:
@@ -38,36 +47,63 @@ def new_run_id(now_s: float | None = None) -> str:
 
 
 def run(order: Order, run_id: str, listen: Listener, approve: Approve, describe: Describe) -> RunResult:
-    """Carry out an order. Ctrl-C (KeyboardInterrupt in the calling thread) ends it in order."""
+    """Carry out an order. Ctrl-C ends it in order, a second one at once; the result tells of every host in any case."""
     started = time.monotonic()
+    stop = order.stop
+    told = _Telling(listen)
+    interrupts = Interrupts(stop)
+    crew = Crew(order.forks, interrupts)
     around = Surroundings(
         run_id,
         order.who,
         order.dry_run,
         order.verify and not order.dry_run,
-        Flag(),
-        listen,
+        stop,
+        told,
         describe,
+        Gates(stop, replicas(order.targets)),
         order.even_if_working,
         order.store,
+        resting=crew.resting,
     )
     walks = [HostWalk(target, around) for target in order.targets]
-    listen(RunStarted(run_id, order.playbook, tuple(target.name for target in order.targets), order.dry_run))
-    fleet = Fleet(walks, around, approve, order.forks)
-    try:
-        for number, limits in enumerate(order.plays):
-            if not around.stop.is_set():
-                fleet.play(number, limits)
-    except KeyboardInterrupt:
-        around.stop.set()
-    finally:
-        for walk in walks:
-            walk.close()
-    hosts = {walk.target.name: walk.result() for walk in walks}
+    told(RunStarted(run_id, order.playbook, tuple(target.name for target in order.targets), order.dry_run))
+    with interrupts:
+        fleet = Fleet(walks, around, approve, crew, order.plays, interrupts.raised)
+        try:
+            fleet.carry_out()
+        except KeyboardInterrupt:
+            stop.set()
+        finally:
+            told.over = True
+            at_once = interrupts.at_once.is_set()
+            waited_for = [walk for walk in walks if walk not in fleet.left]
+            crew.part(waited_for, HostWalk.hang_up, _PARTING_AT_ONCE_S if at_once else _PARTING_S)
+    hosts = {walk.target.name: _result(walk) for walk in walks}
+    for host in hosts.values():
+        listen(HostDone(host))
     statuses = [host.status for host in hosts.values()]
-    code = exit_code(
-        statuses, interrupted=around.stop.is_set(), exit_on_pending=order.exit_on_pending and order.dry_run
-    )
+    code = exit_code(statuses, interrupted=stop.is_set(), exit_on_pending=order.exit_on_pending and order.dry_run)
     result = RunResult(run_id, order.playbook, order.dry_run, code, time.monotonic() - started, hosts)
     listen(RunDone(result))
     return result
+
+
+class _Telling:
+    """Passes events on until the run is over: of a host that was left at work nothing more is heard then."""
+
+    def __init__(self, listen: Listener) -> None:
+        self._listen = listen
+        self.over = False
+
+    def __call__(self, event: Event) -> None:
+        if not self.over:
+            self._listen(event)
+
+
+def _result(walk: HostWalk) -> HostResult:
+    """A host's result, also while a thread that nobody waits for still adds to it."""
+    for _ in range(_TRIES):
+        with suppress(RuntimeError):
+            return walk.result()
+    return HostResult(walk.target.name, HostStatus.INTERRUPTED)

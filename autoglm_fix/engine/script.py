@@ -59,6 +59,9 @@ class ScriptStep(Protocol):
     def bind(self, registered: Mapping[str, Any]) -> Sequence[BoundStep] | Fault:
         """One bound step, or one for each item of its loop; none where ``when`` says no."""
 
+    def shared(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is registered for the step: its result, or the one of the host that does it for all."""
+
     def satisfied(self, registered: Mapping[str, Any]) -> bool:
         """Whether ``until`` holds."""
 
@@ -78,6 +81,17 @@ class Script(Protocol):
 
     @property
     def steps(self) -> Sequence[ScriptStep]: ...
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether one host does steps of it for all."""
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """Whether there are such steps, and none has done them."""
+
+    def is_lost(self) -> None:
+        """The host cannot be looked at: what others would have had from it is another's to do."""
 
     @property
     def asks(self) -> Sequence[Ask]: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ import msgspec
 
 from autoglm_fix.agent.changes import KINDS, Change, to_wire
 from autoglm_fix.agent.service import ServiceSpec
-from autoglm_fix.connect import Agent, AgentError, Channel, Request
+from autoglm_fix.connect import Agent, AgentError, Channel, ChannelClosed, Request
 from autoglm_fix.resolve.parcels import NoParcel, Parcel, parcels_of
 
 from .events import Listener, LogLine, Progress
@@ -23,6 +24,7 @@ _NO_DEADLINE_S = 7 * 24 * 3600.0
 # Longer than the fetch's own 60 s without progress, so that it can say itself what stalled.
 _IDLE_S = 90.0
 _TURN_S = 0.2
+_STANDING_S = 30.0
 # Half-done, these leave a service worse than either end: the agent carries them through alone.
 _FINISHING = frozenset({"install", "restart", "daemon-reload", "recreate"})
 
@@ -44,6 +46,26 @@ class Refusal(Exception):
         self.fault = Fault(code, values, tail)
 
 
+class OnHold(Refusal):
+    """A host that somebody has put on hold, for the ``reason`` that they have written, if any."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("run.on-hold", {"reason": reason or "-"})
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands on a host from before.
+
+    ``hold`` is the reason why it is on hold, None where it is not; ``drained`` are services that an earlier run has
+    left drained, each with that run.
+    """
+
+    hold: str | None = None
+    drained: Mapping[str, str] = field(default_factory=dict)
+
+
 class Session:
     """A connected host. Every method but ``close`` may raise ChannelClosed."""
 
@@ -63,13 +85,20 @@ class Session:
         self.host = host
         self._store = store
         self._emit = emit
+        self._connect = connect
         self._agent = Agent(connect(), state_dir=state_dir, stop=stop)
         self._stop = stop
         self._locked = False
         self.shared = False
+        self.standing: Standing | None = None
 
     def close(self) -> None:
         self._agent.close()
+
+    @property
+    def has_lock(self) -> bool:
+        """Whether the host is being changed."""
+        return self._locked
 
     def facts(self, service: ServiceSpec) -> Facts:
         """An empty store of what this host says of a service."""
@@ -92,22 +121,49 @@ class Session:
         reply: list[Mapping[str, Any]] = self._answer(request, "a preview")
         return reply
 
-    def begin(self, run: str, who: str) -> list[str]:
+    def standing_request(self) -> tuple[Request, Callable[[Any], None]]:
+        """What asks for ``standing``, and what takes the answer."""
+        return Request("standing", modules=(f"{_AGENT}.standing",), deadline_s=_STANDING_S), self._take_standing
+
+    def look_around(self) -> Standing:
+        """Ask what stands on the host by now."""
+        request, take = self.standing_request()
+        take(self._agent.ask(request, stoppable=False))
+        return self.standing or Standing()
+
+    def _take_standing(self, reply: Any) -> None:
+        # Whoever takes the lock asks again.
+        told = reply if isinstance(reply, Mapping) else {}
+        self.standing = Standing(told.get("hold"), told.get("drained") or {})
+
+    def begin(self, run: str, who: str, *, despite_hold: bool = False) -> list[str]:
         """Take the host's lock, and put back what an earlier run was cut off in. Returns those paths.
 
-        Where another host of this very run is the same machine its turn is waited for, and ``shared`` is set;
-        a run that is stopped waits no more, and has no lock. Raises Refusal where somebody else holds it, or
-        no journal can be kept.
+        Where another host of this very run is the same machine its turn is waited for, and ``shared`` is set: what is
+        known of the host may be wrong by now. So it is where it had to be connected to anew; a run that is stopped
+        waits no more, and has no lock. Raises OnHold where the host is on hold, Refusal where somebody else holds the
+        lock, or no journal can be kept.
         """
         if self._locked:
             return []
-        answer = self._agent.lock(run, who)
+        renewed = False
+        try:
+            answer = self._agent.lock(run, who, despite=despite_hold)
+        except ChannelClosed as lost:
+            if lost.behind is not None or self._stop.is_set():
+                raise
+            # It was only looked at: rebooted maybe, or idle for too long while somebody read the plan.
+            self._agent.renew(self._connect())
+            renewed = True
+            answer = self._agent.lock(run, who, despite=despite_hold)
         # An empty name: whoever took it is about to write who it is.
         while answer.get("held_by") == "" or str(answer.get("held_by")).startswith(f"run {run} "):
             if self._stop.wait(_TURN_S):
                 return []
-            answer = self._agent.lock(run, who)
-        self.shared = str(answer.get("last")).startswith(f"run {run} ")
+            answer = self._agent.lock(run, who, despite=despite_hold)
+        if answer.get("hold") is not None:
+            raise OnHold(str(answer["hold"]))
+        self.shared = renewed or str(answer.get("last")).startswith(f"run {run} ")
         if answer.get("problem"):
             raise Refusal("run.no-journal", {"problem": answer["problem"]})
         if answer["held_by"] is not None:

@@ -10,6 +10,7 @@ from autoglm_fix.fixes import Declined
 from autoglm_fix.locale import Catalogue
 
 from .bound import BoundStep
+from .holding import Hold, is_left_undone
 from .look import Look, key
 from .results import ChangeRecord, Fault, StepResult, StepStatus, worst_step
 
@@ -21,8 +22,10 @@ class Slot:
     """A bound step on its way: how it looked first, how it looks now, what became of it.
 
     ``shown`` holds the plan that the operator saw; only that, and what a provisional step turns
-    into, is ever made. ``earlier`` are changes that were made before a deeper look. ``start`` is
-    the service's start that is shown beside this step for what others change, or why there is none.
+    into (``unseen`` until the host was asked about it), is ever made. ``earlier`` are changes that
+    were made before a deeper look. ``start`` is the service's start that is shown beside this step
+    for what others change, or why there is none; ``drains`` are the operator's own commands around
+    an interruption.
     """
 
     step: BoundStep
@@ -32,7 +35,9 @@ class Slot:
     made: list[ChangeRecord] = field(default_factory=list)
     earlier: list[ChangeRecord] = field(default_factory=list)
     shown: frozenset[tuple[str, str]] = frozenset()
+    unseen: frozenset[tuple[str, str]] = frozenset()
     start: ChangeRecord | Declined | None = None
+    drains: list[ChangeRecord] = field(default_factory=list)
     outcome: StepStatus | None = None
     error: Fault | None = None
     spent_s: float = 0.0
@@ -84,6 +89,7 @@ def look_again(slot: Slot, look: Look, was_provisional: bool) -> None:
         known = {(record.kind, record.target) for record in slot.records}
         new = [change for change in look.changes if (change.kind, change.path) not in known]
         slot.records += [record_of(change, diff="", problem=None) for change in new]
+        slot.unseen |= frozenset((change.kind, change.path) for change in new)
 
 
 def start_over(slot: Slot, look: Look) -> None:
@@ -91,6 +97,16 @@ def start_over(slot: Slot, look: Look) -> None:
     if slot.outcome is None:
         slot.first = slot.now = look
         _forget_what_is_not_planned(slot)
+
+
+def hold_back(slot: Slot, hold: Hold) -> None:
+    """Leave undone what is planned and held back."""
+    if slot.outcome is None:
+        slot.now = hold.look(slot.now)
+        _forget_what_is_not_planned(slot)
+    if isinstance(slot.start, ChangeRecord):
+        slot.start = hold.start(slot.start)
+    slot.drains = []
 
 
 def deepened(slot: Slot, look: Look) -> bool:
@@ -153,9 +169,12 @@ def judge_step(slot: Slot, after: Look, whole: bool) -> None:
 
 def _status(slot: Slot) -> StepStatus:
     status = slot.outcome or _expected(slot)
+    if slot.drains and slot.outcome is None:
+        status = worst_step([status, StepStatus.PENDING])
     if isinstance(slot.start, ChangeRecord):
         return worst_step([status, StepStatus.UNFIXED if slot.start.problem else StepStatus.PENDING])
-    return status
+    left = slot.start is not None and is_left_undone(slot.start)
+    return worst_step([status, StepStatus.UNFIXED]) if left else status
 
 
 def _expected(slot: Slot) -> StepStatus:
@@ -172,7 +191,7 @@ def _expected(slot: Slot) -> StepStatus:
         else StepStatus.UNFIXED
         for planned in slot.now.plan
         # A warning that nothing can be done about is no fault.
-        if planned.changes or planned.finding.severity == "error"
+        if planned.changes or planned.finding.severity == "error" or any(map(is_left_undone, planned.declined))
     ]
     return worst_step([StepStatus.HEALTHY, *statuses])
 
@@ -205,11 +224,13 @@ def slot_result(slot: Slot, service: str) -> StepResult:
 
 def _not_made(slot: Slot) -> Iterator[ChangeRecord]:
     """What is still to be made, or was never begun."""
+    yield from (record for record in slot.drains if record.kind == "drain")
     made = {(record.kind, record.target) for record in slot.made}
     if slot.outcome is None or not slot.made:
         yield from (record for record in slot.records if (record.kind, record.target) not in made)
     if isinstance(slot.start, ChangeRecord):
         yield slot.start
+    yield from (record for record in slot.drains if record.kind != "drain")
 
 
 def _declined(slot: Slot) -> Iterator[Declined]:

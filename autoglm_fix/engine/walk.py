@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from threading import Event as Flag
 from typing import Any
 
-from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.facts.service import Service
-from autoglm_fix.fixes import Declined
 from autoglm_fix.proof import Proof
 
 from .bound import DEEP, BoundStep
 from .changing import Changing
-from .events import Doing, Listener, ProofDone
-from .look import Look, held, hold, look_at_all
-from .proving import Baseline, baseline_request, prove, read_baseline
-from .restarts import Due, in_vain, place_of, service_now, start_of, without_starts
+from .draining import Draining
+from .events import Doing, ProofDone
+from .holding import AT_WORK, Hold, on_hold
+from .look import Look, look_at_all
+from .previewing import preview
+from .proving import READINESS, Baseline, baseline_request, prove, read_baseline
+from .restarts import Due, service_now
 from .results import ChangeRecord, Fault, StepResult, StepStatus
 from .script import Script, ScriptStep
 from .session import Session
-from .slot import Slot, deepened, fresh, is_open, look_again, makeable, merged, record_of, slot_result, start_over
+from .slot import Slot, deepened, fresh, hold_back, is_open, look_again, makeable, merged, slot_result, start_over
+from .slot_gates import may_interrupt, sources_of
+from .surroundings import Surroundings
+from .turns import in_turn
 from .verdict import first_cause
 
 # What a second look asks where the answer was none that a whole model would give.
 _OF_GARBAGE = ("weights",)
-
-Describe = Callable[[StepResult], Mapping[str, Any]]
 
 
 class ServiceWalk:
@@ -38,26 +39,20 @@ class ServiceWalk:
         self,
         session: Session,
         script: Script,
-        describe: Describe,
-        run: str,
-        stop: Flag,
-        emit: Listener,
-        even_if_working: bool = False,
+        around: Surroundings,
     ) -> None:
-        """``describe`` turns a step's result into what later steps see as its registered result.
-
-        A service that answers is not interrupted, unless ``even_if_working``.
-        """
+        """``around`` is what all hosts of the run share."""
         self.script = script
         self.proofs: list[Proof] = []
         self.changed = False
+        self.interrupted = False
         self.baseline: Baseline | None = None
-        self._even_if_working = even_if_working
         self._session = session
-        self._describe = describe
-        self._run = run
-        self._stop = stop
-        self._emit = emit
+        self._around = around
+        self._stop = around.stop
+        self._emit = around.emit
+        self._draining = Draining(session, script.service, around.run, around.emit)
+        self._held_by: Hold | None = None
         self._facts = session.facts(script.service)
         self._service: Service | None = None
         self._owed: Slot | None = None
@@ -112,7 +107,8 @@ class ServiceWalk:
         if not slots:
             return False
         self._emit(Doing(self._session.host, "look", self.script.service.name))
-        looks = self._looks([_deep(slot.step) for slot in slots])
+        with in_turn((slot.step.throttle for slot in slots), self._stop):
+            looks = self._looks([_deep(slot.step) for slot in slots])
         told = [slot for slot, look in zip(slots, looks, strict=True) if deepened(slot, look)]
         if not told:
             return False
@@ -133,6 +129,8 @@ class ServiceWalk:
         service = self.script.service
         if service.endpoint and self.script.steps and self.baseline is None:
             self._facts.send_along(baseline_request(service, self.script.key), take)
+        if self._session.standing is None:
+            self._facts.send_along(*self._session.standing_request())
 
     @property
     def worked(self) -> bool:
@@ -140,13 +138,33 @@ class ServiceWalk:
         return self.baseline is not None and self.baseline.answers
 
     @property
-    def _holds(self) -> bool:
+    def in_use(self) -> bool:
+        """Whether callers may have answers from it now: it answers, or it runs and there is nowhere to ask."""
+        if self.baseline is not None:
+            return self.baseline.answers or self.baseline.at_work
+        return not self.script.service.endpoint and self._service is not None and self._service.running is not None
+
+    @property
+    def _hold(self) -> Hold | None:
+        """Why part of what is planned is not made, if that is so."""
+        standing = self._session.standing
+        if standing is not None and standing.hold is not None:
+            return on_hold(standing.hold)
         at_work = self.baseline is not None and (self.baseline.answers or self.baseline.at_work)
-        return at_work and not self._even_if_working
+        return AT_WORK if at_work and not self._around.even_if_working else self._held_by
+
+    def hold_back(self, hold: Hold) -> None:
+        """Leave what is planned undone, as far as that is held back."""
+        self._held_by = hold
+        if hold.everything:
+            self._draining.left_by = None
+        for slot in self._every_slot():
+            hold_back(slot, hold)
 
     def _looks(self, steps: Sequence[BoundStep], before: Sequence[Look] = ()) -> list[Look]:
         looks = look_at_all(steps, self._facts, before)
-        return list(map(hold, looks)) if self._holds else looks
+        hold = self._hold
+        return list(map(hold.look, looks)) if hold else looks
 
     def _look_at_wave(self, wave: Sequence[int]) -> None:
         bound: dict[int, Sequence[BoundStep]] = {}
@@ -159,14 +177,16 @@ class ServiceWalk:
         before = [slot.now for slots in self._slots.values() for slot in slots]
         started = time.monotonic()
         flat = [step for steps in bound.values() for step in steps]
-        looks = iter(self._looks(flat, before))
+        with in_turn((step.throttle for step in flat), self._stop):
+            looks = iter(self._looks(flat, before))
         spent = (time.monotonic() - started) / max(len(flat), 1)
         for index, steps in bound.items():
             self._slots[index] = [fresh(step, next(looks), spent) for step in steps]
         for index in wave:
             name = self.script.steps[index].register
             if name:
-                self._registered[name] = self._describe(self._result(index))
+                found = self._around.describe(self._result(index))
+                self._registered[name] = self.script.steps[index].shared(found)
 
     def _repeat(self, index: int, step: ScriptStep) -> None:
         """Repeat a diagnosis until its ``until`` holds or its retries are used up."""
@@ -180,51 +200,27 @@ class ServiceWalk:
 
     def _preview(self) -> None:
         """Ask the host what each planned change would do, and whether it could be made."""
-        slots = [slot for slot in self._every_slot() if slot.outcome is None]
-        changes = any(slot.now.changes for slot in slots)
+        slots = self._every_slot()
+        changes = any(slot.now.changes for slot in slots if slot.outcome is None)
         self._service = service_now(self._facts, self.script.service) if changes else None
-        vain = in_vain(self._every_slot(), self._service)
-        if vain is not None:
-            for slot in slots:
-                slot.now = without_starts(slot.now, vain)
-        planned = [(slot, change) for slot in slots for change in slot.now.changes]
-        start = self._announce(vain)
-        asked = [*planned, *([start] if start else ())]
-        answers = self._session.preview([change for _, change in asked], self.script.service)
-        for slot in slots:
-            slot.records = []
-        for (slot, change), answer in zip(asked, answers, strict=True):
-            problem = answer["problem"]
-            record = record_of(change, diff=str(answer["diff"]), problem=problem and str(problem))
-            slot.shown |= {(change.kind, change.path)}
-            if start is not None and change is start[1]:
-                slot.start = record
-            else:
-                slot.records.append(record)
-
-    def _announce(self, vain: Declined | None) -> tuple[Slot, Change] | None:
-        """The start that comes after the planned changes though no step plans it, and the step to show it beside.
-
-        Where there is none to offer, or it would be in vain, that step says why.
-        """
-        every = self._every_slot()
-        for slot in every:
-            slot.start = None
-        place = place_of(every, self._service)
-        offer = (vain or start_of(self._service, place)) if place else None
-        if place is None or offer is None:
-            return None
-        if isinstance(offer, Declined) or self._holds:
-            place.start = offer if isinstance(offer, Declined) else held([offer])
-            return None
-        return place, offer
+        preview(self._session, slots, self._service, self._draining, self._hold)
 
     # -- changing
 
     @property
     def has_changes(self) -> bool:
         """Whether anything that can be made is planned."""
-        return any(makeable(slot) for slot in self._every_slot())
+        return any(makeable(slot) for slot in self._every_slot()) or self._draining.left_by is not None
+
+    @property
+    def may_interrupt(self) -> bool:
+        """Whether what is planned takes the service away for a while. A provisional step may turn into that."""
+        return any(may_interrupt(slot) for slot in self._every_slot())
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """What is read from by what is planned: sources that many hosts fetch or load their weights from."""
+        return frozenset(source for slot in self._every_slot() for source in sources_of(slot))
 
     def apply(self) -> None:
         """Make what was planned, step by step; after each, the same diagnostic runs again. A start comes last."""
@@ -232,10 +228,9 @@ class ServiceWalk:
             self._session,
             self.script.service,
             self._facts,
-            self._run,
-            self._stop,
-            self._emit,
+            self._around,
             self._looks,
+            self._draining,
             self._service,
             Due(needed_by=self._owed),
         )
@@ -243,6 +238,7 @@ class ServiceWalk:
             changing.carry_out(self._every_slot())
         finally:
             self.changed |= changing.changed
+            self.interrupted |= changing.interrupted
 
     # -- proving
 
@@ -257,6 +253,17 @@ class ServiceWalk:
             self.proofs.append(proof)
             self._emit(ProofDone(self._session.host, self.script.play, proof))
 
+    @property
+    def answers(self) -> bool:
+        """Whether the last proofs showed that it generates. One that could not show all else generates as well."""
+        return bool(self.proofs) and all(proof.status in ("verified", "unproved") for proof in self.proofs)
+
+    def back_in_service(self, answers: bool) -> bool:
+        """Undrain it where it answers and was drained. Whether callers have it again."""
+        if not answers:
+            self._draining.stays()
+        return answers and self._draining.end()
+
     def explains(self, proof: Proof) -> bool:
         """Whether it is known already why the service does not come up: reading more of its model tells nothing new."""
         cause = first_cause([finding for slot in self._every_slot() for finding in slot.now.findings])
@@ -267,8 +274,31 @@ class ServiceWalk:
         """Whether it answered before anything was changed, failed its proof, and does not answer that question now."""
         if not self.worked or not any(proof.status == "failed" for proof in self.proofs):
             return False
+        return not self.answers_now()
+
+    def answers_now(self) -> bool:
+        """Whether it answers one short question, asked without waiting for it to start."""
         reply = self._session.ask(baseline_request(self.script.service, self.script.key))
-        return not read_baseline(reply).answers
+        return read_baseline(reply).answers
+
+    def comes_up(self) -> bool:
+        """Whether it answers once it has had the time to start, for where nobody asks for a proof.
+
+        One without an endpoint is only known to run.
+        """
+        if not self.script.service.endpoint:
+            return True
+        proof = prove(self._session, self.script, READINESS)
+        return proof is not None and proof.status != "failed"
+
+    @property
+    def drained(self) -> bool:
+        """Whether callers are kept from it."""
+        return self._draining.drained
+
+    def taken_back(self) -> None:
+        """What interrupted it was taken back."""
+        self._draining.taken_back()
 
     # -- results
 

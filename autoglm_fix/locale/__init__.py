@@ -18,6 +18,12 @@ LANGUAGES = ("en", "zh")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class AsItIs(str):
+    """A value that stands in a sentence as it is, whatever its author expected there: bytes, a list."""
+
+    __slots__ = ()
+
+
 class _Sentence(string.Formatter):
     """Fills plain names only: values are a host's data and never reach into objects."""
 
@@ -25,6 +31,8 @@ class _Sentence(string.Formatter):
         return kwargs[field_name], field_name
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, AsItIs):
+            return str(value)
         if format_spec == "size":
             return size(value)
         if format_spec == "list":

@@ -57,11 +57,16 @@ class Repeat:
 
 @dataclass(frozen=True)
 class PlayLimits:
-    """The hosts of a play as a pattern, and how many of them change at a time: numbers or percentages."""
+    """The hosts of a play as a pattern, and how many of them change at a time: numbers or percentages.
+
+    None where nothing is said.
+    """
 
     hosts: str | tuple[str, ...]
     serial: tuple[int | str, ...] = ()
     max_fail_percentage: float | None = None
+    max_unavailable: int | str | None = None
+    max_loading: int | None = None
 
 
 def play_variables(play: Play, inventory: Layer, special: Mapping[str, Value]) -> Variables:
@@ -83,10 +88,19 @@ def bind_play(play: Play, variables: Variables) -> PlayLimits:
     if play.max_fail_percentage is not None:
         wanted = PLAY["max_fail_percentage"].type
         failing = _typed(play.max_fail_percentage, variables, wanted, "'max_fail_percentage'")
+    unavailable: int | str | None = None
+    if play.max_unavailable is not None:
+        wanted = PLAY["max_unavailable"].type
+        unavailable = _typed(play.max_unavailable, variables, wanted, "'max_unavailable'")
+    loading: int | None = None
+    if play.max_loading is not None:
+        loading = _typed(play.max_loading, variables, PLAY["max_loading"].type, "'max_loading'")
     return PlayLimits(
         hosts=tuple(hosts) if isinstance(hosts, list) else hosts,
         serial=tuple(serial) if isinstance(serial, list) else (serial,),
         max_fail_percentage=failing,
+        max_unavailable=unavailable,
+        max_loading=loading,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from autoglm_fix.authored.problems import Position, Problem, quoted, raise_if_any
 from autoglm_fix.authored.templating import NO, YES
 from autoglm_fix.authored.variables import Authored, Layer
+from autoglm_fix.authored.vault import Keyring
 from autoglm_fix.authored.yaml_source import (
     Atom,
     Value,
@@ -52,14 +53,14 @@ class ExtraVars:
         return fitted
 
 
-def parse_extra_vars(options: Sequence[str]) -> ExtraVars:
-    """All ``-e`` together, later ones outranking earlier ones. Raises BadInput."""
+def parse_extra_vars(options: Sequence[str], keys: Keyring | None = None) -> ExtraVars:
+    """All ``-e`` together, later ones outranking earlier ones; ``keys`` open encrypted files. Raises BadInput."""
     problems: list[Problem] = []
     values: dict[str, Authored] = {}
     texts: set[str] = set()
     by_hand: set[str] = set()
     for option in options:
-        found = _read(option.strip(), problems)
+        found = _read(option.strip(), problems, keys or Keyring())
         values.update(found)
         is_file = option.lstrip().startswith("@")
         is_text = not is_file and not option.lstrip().startswith("{")
@@ -69,9 +70,9 @@ def parse_extra_vars(options: Sequence[str]) -> ExtraVars:
     return ExtraVars(values, frozenset(texts), frozenset(by_hand))
 
 
-def _read(option: str, problems: list[Problem]) -> Mapping[str, Authored]:
+def _read(option: str, problems: list[Problem], keys: Keyring) -> Mapping[str, Authored]:
     if option.startswith("@"):
-        return _read_file(option[1:], problems)
+        return _read_file(option[1:], problems, keys)
     if option.startswith("{"):
         root = parse_yaml(option, OPTION, problems)
         if isinstance(root, YamlMapping):
@@ -80,8 +81,8 @@ def _read(option: str, problems: list[Problem]) -> Mapping[str, Authored]:
     return _read_assignments(option, problems)
 
 
-def _read_file(name: str, problems: list[Problem]) -> Layer:
-    root = read_yaml(name, problems)
+def _read_file(name: str, problems: list[Problem], keys: Keyring) -> Layer:
+    root = read_yaml(name, problems, keys)
     if root is None or is_empty(root):
         return {}
     if not isinstance(root, YamlMapping):

@@ -81,6 +81,11 @@ class Fields:
         """True or false; false where nothing is written."""
         return self._atom(key) is True
 
+    def number(self, key: str) -> int:
+        """A whole number; 0 where nothing is written."""
+        value = self._atom(key)
+        return value if isinstance(value, int) else 0
+
     def words(self, key: str) -> tuple[str, ...]:
         """A list of words, or one word, or several with commas between them."""
         node = self.node(key)

@@ -46,9 +46,9 @@ _ALLOW = Keyword(Allowed | list[Allowed], "Disruptive kinds of change that may b
 _DENY = Keyword(Denied | list[Denied], "Kinds of change that may not be made.")
 _FATAL = Keyword(bool, "Whether one host's failure ends the play on all hosts.")
 _BECOME: Grammar = {
-    "become": Keyword(bool, "Whether to act as another user.", available=False),
-    "become_user": Keyword(str, "That user.", available=False),
-    "become_method": Keyword(str, "How to become that user.", available=False),
+    "become": Keyword(bool, "Whether to act as another user on the hosts."),
+    "become_user": Keyword(str, "That user, root if nothing is said."),
+    "become_method": Keyword(Literal["sudo", "su", "doas"], "How to become that user."),
 }
 _VARS = Keyword(None, "Variables and their values.")
 _WHEN = Keyword(None, "An expression, or several of which all must hold, without braces.")
@@ -59,6 +59,12 @@ PLAY: Grammar = {
     "serial": Keyword(Serial, "How many hosts are changed at a time: a number, a share, or a list of them.", True),
     "max_fail_percentage": Keyword(
         Annotated[float, Meta(ge=0, le=100)], "The share of hosts that may fail before no further one is changed.", True
+    ),
+    "max_unavailable": Keyword(
+        BatchSize, "How many replicas that answer may be out at once, of those that serve one model by one name.", True
+    ),
+    "max_loading": Keyword(
+        Annotated[int, Meta(ge=1)], "How many hosts may load or fetch a model from one source at once.", True
     ),
     "any_errors_fatal": _FATAL,
     "vars": _VARS,
@@ -96,7 +102,8 @@ STEP: Grammar = {
     "allow": _ALLOW,
     "deny": _DENY,
     "notify": Keyword(Words, "Handlers to run if something was changed.", available=False),
-    "run_once": Keyword(bool, "Whether one host does this for all.", available=False),
+    "run_once": Keyword(bool, "Whether one host does this for all; its result is registered for all."),
+    "throttle": Keyword(Annotated[int, Meta(ge=0)], "How many hosts may be at this step at once; 0: any number."),
     **_BECOME,
 }
 
@@ -126,6 +133,12 @@ FOREIGN: Mapping[str, str] = {
     "rescue": "Use a play of its own, with 'on_failure: rollback' to undo what failed.",
     "strategy": "Hosts are looked at side by side; 'serial' orders changes.",
     "check_mode": "Use --dry-run.",
+    "connection": "Set 'ansible_connection' in the inventory, or with -e.",
+    "remote_user": "Set 'ansible_user' in the inventory, or use -u.",
+    "port": "Set 'ansible_port' in the inventory.",
+    "become_flags": "Set 'ansible_become_flags' in the inventory.",
+    "become_exe": "Set 'ansible_become_exe' in the inventory.",
+    "environment": "Set 'environment' of the service in the inventory.",
     "fixes": "It is called 'fix'.",
     "diagnostic": "It is called 'diagnose'.",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from autoglm_fix.authored.problems import Position, Problem, quoted
+from autoglm_fix.authored.vault import Keyring
 from autoglm_fix.authored.yaml_source import YamlMapping, YamlNode
 from autoglm_fix.diagnostics import codes
 
@@ -33,18 +34,25 @@ class Remark:
         return f"{where}: {self.level}: {str(self.problem).removeprefix(f'{where}: ')} [{self.rule}]"
 
 
-def lint(path: Path, vocabulary: Vocabulary | None = None, *, outside: Collection[str] | None = None) -> list[Remark]:
+def lint(
+    path: Path,
+    vocabulary: Vocabulary | None = None,
+    *,
+    outside: Collection[str] | None = None,
+    keys: Keyring | None = None,
+) -> list[Remark]:
     """All remarks on a playbook file, in order. An ``error`` keeps it from running.
 
-    ``outside`` are the names that the inventory defines, None where there is no inventory at hand.
+    ``outside`` are the names that the inventory defines, None where there is no inventory at hand. ``keys`` open
+    encrypted files of variables.
     """
     known = vocabulary or shipped()
-    reading = read_playbook(path, known, ExtraVars(), outside)
+    reading = read_playbook(path, known, ExtraVars(), outside, keys)
     remarks = [Remark(problem, "error", "valid") for problem in set(reading.problems)]
     if reading.root is not None:
         remarks += [Remark(problem, "warning", rule) for rule, problem in _on_root(reading.root)]
     if outside is None:
-        alone = read_playbook(path, known, ExtraVars(), frozenset())
+        alone = read_playbook(path, known, ExtraVars(), frozenset(), keys)
         remarks += [Remark(problem, "warning", "from-outside") for problem in {*alone.problems} - {*reading.problems}]
     for play in reading.plays:
         remarks += [Remark(problem, "warning", rule) for rule, problem in _on_play(play)]

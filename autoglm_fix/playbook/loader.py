@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autoglm_fix.authored.problems import Position, Problem, did_you_mean, quoted, raise_if_any
 from autoglm_fix.authored.variables import Variables
+from autoglm_fix.authored.vault import Keyring
 from autoglm_fix.authored.yaml_source import YamlMapping, YamlNode, YamlSequence, read_yaml
 
 from .extra_vars import OPTION, ExtraVars
@@ -33,24 +34,32 @@ def load_playbook(
     *,
     extra: ExtraVars | None = None,
     outside: Collection[str] | None = frozenset(),
+    keys: Keyring | None = None,
 ) -> Playbook:
     """The playbook of a file. Raises BadInput with all that is wrong with it.
 
     ``outside`` are the names that the inventory defines; None where there is no knowing them, and
-    undefined names are then no mistake.
+    undefined names are then no mistake. ``keys`` open encrypted values and files of variables.
     """
-    reading = read_playbook(path, vocabulary or shipped(), extra or ExtraVars(), outside)
+    reading = read_playbook(path, vocabulary or shipped(), extra or ExtraVars(), outside, keys)
     raise_if_any(reading.problems)
     return Playbook(path, reading.plays)
 
 
-def read_playbook(path: Path, vocabulary: Vocabulary, extra: ExtraVars, outside: Collection[str] | None) -> Reading:
+def read_playbook(
+    path: Path,
+    vocabulary: Vocabulary,
+    extra: ExtraVars,
+    outside: Collection[str] | None,
+    keys: Keyring | None = None,
+) -> Reading:
     """What ``load_playbook`` reads, mistakes and all."""
     problems: list[Problem] = []
-    root = read_yaml(path, problems)
+    keys = keys or Keyring()
+    root = read_yaml(path, problems, keys)
     if root is None:
         return Reading(None, (), problems)
-    plays = PlaybookReader(path, vocabulary, extra, outside, problems).read(root)
+    plays = PlaybookReader(path, vocabulary, extra, outside, problems, keys).read(root)
     for play in plays:
         problems.extend(check_play(play, Variables([play.vars], over=[play.extra]), complete=False))
     if outside is not None:

@@ -74,6 +74,8 @@ class Step:
     ignore_errors: bool = False
     any_errors_fatal: bool = False
     no_log: bool = False
+    run_once: bool = False
+    throttle: int = 0
     timeout: YamlNode | None = None
     until: Condition = ()
     retries: YamlNode | None = None
@@ -105,6 +107,20 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Becoming:
+    """What a play says of who acts on its hosts; None where it says nothing. ``at`` is where it says it."""
+
+    become: bool | None = None
+    user: str | None = None
+    method: str | None = None
+    at: Position = field(default_factory=lambda: Position("become"), compare=False)
+
+    def conflicts(self, other: Becoming) -> bool:
+        """Whether another play of the same host wants somebody else."""
+        return (self.become, self.user, self.method) != (other.become, other.user, other.method)
+
+
+@dataclass(frozen=True)
 class Play:
     """Steps for the hosts of a pattern.
 
@@ -121,8 +137,11 @@ class Play:
     extra: Layer = field(default_factory=dict)
     serial: YamlNode | None = None
     max_fail_percentage: YamlNode | None = None
+    max_unavailable: YamlNode | None = None
+    max_loading: YamlNode | None = None
     any_errors_fatal: bool = False
     on_failure: OnFailure = "keep"
+    becoming: Becoming = field(default_factory=Becoming)
     tags: tuple[str, ...] = ()
     folder: Path = Path()
 

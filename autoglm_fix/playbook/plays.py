@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autoglm_fix.authored.problems import Problem, quoted
 from autoglm_fix.authored.variables import Layer, layer_of
+from autoglm_fix.authored.vault import Keyring
 from autoglm_fix.authored.yaml_source import (
     YamlEntry,
     YamlMapping,
@@ -18,13 +19,14 @@ from autoglm_fix.authored.yaml_source import (
     read_yaml,
 )
 
+from .becoming import read_becoming
 from .calls import read_call
 from .conditions import read_condition
 from .extra_vars import ExtraVars
 from .fields import Fields
 from .grammar import PLAY, VERIFY
 from .model import Play, Step, Verify
-from .references import check_names
+from .references import check_names, entries_of
 from .steps import StepReader
 from .vars import read_vars
 from .vocabulary import Vocabulary
@@ -41,6 +43,7 @@ class PlaybookReader:
     extra: ExtraVars
     outside: Collection[str] | None
     problems: list[Problem]
+    keys: Keyring
 
     def read(self, root: YamlNode) -> tuple[Play, ...]:
         """The plays that could be read."""
@@ -81,7 +84,10 @@ class PlaybookReader:
             extra=extra,
             serial=fields.node("serial"),
             max_fail_percentage=fields.node("max_fail_percentage"),
+            max_unavailable=fields.node("max_unavailable"),
+            max_loading=fields.node("max_loading"),
             any_errors_fatal=fields.flag("any_errors_fatal"),
+            becoming=read_becoming(fields, entries_of(node, "steps"), self.problems),
             on_failure="rollback" if fields.text("on_failure") == "rollback" else "keep",
             tags=fields.words("tags"),
             folder=self.path.parent,
@@ -98,7 +104,7 @@ class PlaybookReader:
     def _vars_file(self, node: YamlNode) -> Layer:
         name = str(node.value) if isinstance(node, YamlScalar) else ""
         before = len(self.problems)
-        root = read_yaml(self.path.parent / name, self.problems)
+        root = read_yaml(self.path.parent / name, self.problems, self.keys)
         if root is None and len(self.problems) == before + 1 and self.problems[-1].line == 0:
             # The line that names the file is the one to mend.
             told = self.problems.pop()

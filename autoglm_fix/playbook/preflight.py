@@ -39,6 +39,11 @@ def check_hosts(play: Play, each: Mapping[str, Variables]) -> list[Problem]:
     ]
 
 
+def _limits(play: Play) -> tuple[YamlNode | None, ...]:
+    """What is written of hosts, and of how many at a time."""
+    return play.hosts, play.serial, play.max_fail_percentage, play.max_unavailable, play.max_loading
+
+
 class _Trial:
     def __init__(self, play: Play, variables: Variables, complete: bool) -> None:
         self.problems: list[Problem] = []
@@ -49,7 +54,7 @@ class _Trial:
 
     def try_play(self) -> None:
         play, variables = self._play, self._variables
-        own = [node for node in (play.hosts, play.serial, play.max_fail_percentage) if node is not None]
+        own = [node for node in _limits(play) if node is not None]
         if all(self._can_tell(node, variables, set()) for node in own):
             self._attempt(lambda: bind_play(play, variables))
         for step in play.steps:

@@ -20,7 +20,10 @@ from .model import LoopControl
 
 # What every template may look up, whatever the inventory says.
 SPECIAL = frozenset(
-    {"service", "inventory_hostname", "inventory_hostname_short", "group_names", "groups", "playbook_dir"}
+    {
+        *("service", "inventory_hostname", "inventory_hostname_short", "inventory_file", "inventory_dir"),
+        *("group_names", "groups", "playbook_dir"),
+    }
 )
 _BARE = ("when", "until")
 _NESTED = ("steps", "verify", "handlers")

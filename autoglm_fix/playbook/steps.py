@@ -62,6 +62,8 @@ class StepReader:
             ignore_errors=fields.flag("ignore_errors"),
             any_errors_fatal=fields.flag("any_errors_fatal") or self._play.flag("any_errors_fatal"),
             no_log=fields.flag("no_log"),
+            run_once=fields.flag("run_once"),
+            throttle=fields.number("throttle"),
             timeout=fields.node("timeout"),
             until=until,
             retries=fields.node("retries"),

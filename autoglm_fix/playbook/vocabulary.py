@@ -12,7 +12,7 @@ from autoglm_fix.fixes import Fix
 from .model import ProofKind
 
 # Generic pairs for what no diagnostic covers; their names are taken.
-NOT_YET = frozenset({"command", "file", "config_value", "service_state", "package"})
+NOT_YET = frozenset({"command", "config_value", "service_state", "package"})
 
 
 def generate(
@@ -40,5 +40,5 @@ class Vocabulary:
 
 
 def shipped() -> Vocabulary:
-    """All that comes with the package."""
-    return Vocabulary(diagnostics.load(), fixes.load())
+    """All that comes with the package, imported as it is named."""
+    return Vocabulary(diagnostics.SHIPPED, fixes.SHIPPED)

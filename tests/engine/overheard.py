@@ -1,4 +1,4 @@
-"""A look at a service by all that the shipped diagnostics ask for, and what went over the channel meanwhile."""
+"""A look at a service by all that the shipped playbook asks for, and what went over the channel meanwhile."""
 
 from __future__ import annotations
 
@@ -53,12 +53,17 @@ class Overheard:
         return [error["message"] for error in errors if error.get("kind") == "needs"]
 
 
+def looked_by() -> dict[str, diagnostics.Diagnostic]:
+    """The diagnostics of the shipped playbook: all but those for what none of them covers."""
+    return {name: known for name, known in diagnostics.load().items() if name != "file"}
+
+
 def look(spec: ServiceSpec) -> tuple[Overheard, dict[str, Any]]:
-    """Collect all that the shipped diagnostics ask for; the facts by name."""
+    """Collect all that the shipped playbook asks for; the facts by name."""
     channel = Overheard(LocalChannel(argv(sys.executable)))
     agent = Agent(channel)
     try:
-        signatures = [known.signature for known in diagnostics.load().values()]
+        signatures = [known.signature for known in looked_by().values()]
         wanted = [want for each in signatures for want in wants(each, {}, {}, Patience()).values()]
         known = Facts(agent, spec, lambda _what, _event: None).gather(wanted)
     finally:

@@ -46,6 +46,9 @@ class Step:
         step = BoundStep("play", self.name, TEXT, self.options, tuple(self.fixes), **self.more)
         return [step] * self.items
 
+    def shared(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
+        return result
+
     def satisfied(self, registered: Mapping[str, Any]) -> bool:
         return bool(registered[self.register or ""]["status"] == "healthy")
 
@@ -57,6 +60,11 @@ class Play:
     play: str = "play"
     asks: Sequence[Ask] = ()
     key: str | None = None
+    is_shared: bool = False
+    is_unclaimed: bool = False
+
+    def is_lost(self) -> None:
+        pass
 
 
 def relink(to: Path | str) -> BoundFix:

@@ -13,15 +13,16 @@ import pytest
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.connect.bundle import argv
 from autoglm_fix.connect.local import LocalChannel
-from autoglm_fix.engine.fleet import Limits, batches
+from autoglm_fix.engine.batches import batches
+from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.host import Target
 from autoglm_fix.engine.results import HostStatus, RunResult, StepResult, StepStatus, exit_code, worst_host, worst_step
 from autoglm_fix.engine.run import Order, new_run_id, run
 from autoglm_fix.engine.verdict import host_verdict, service_verdict
 from autoglm_fix.proof import Proof
 
-from .pair import Absent, Odd, Word
-from .plays import Play, Step, describe
+from .pair import MEND, Absent, Odd, Word
+from .plays import BoundFix, Play, Step, describe, relink
 
 
 @pytest.mark.parametrize(
@@ -38,14 +39,14 @@ from .plays import Play, Step, describe
 def test_batches_are_counts_or_percentages_and_the_last_size_repeats(
     serial: tuple[int | str, ...], sizes: list[int]
 ) -> None:
-    hosts: Any = list(range(10))
-    cut = batches(hosts, serial)
+    hosts = list(range(10))
+    cut = batches(hosts, serial, lambda _host: "alike")
     assert [len(batch) for batch in cut] == sizes
     assert [host for batch in cut for host in batch] == hosts
 
 
 def test_no_host_is_no_batch() -> None:
-    assert batches([], (1, "50%")) == []
+    assert batches([], (1, "50%"), str) == []
 
 
 EXITS = [
@@ -219,8 +220,8 @@ def test_after_too_many_failures_no_new_host_is_started(tmp_path: Path) -> None:
     folders = hosts(tmp_path, "worse", "worse", "worse", "worse")
     result = fleet(folders, Step(), limits=Limits(serial=(1,), max_fail_percentage=30))
     statuses = [result.hosts[folder.name].status for folder in folders]
-    assert statuses == [HostStatus.FAILED, HostStatus.FAILED, HostStatus.UNTOUCHED, HostStatus.UNTOUCHED]
-    assert [(folder / "model.txt").read_text() for folder in folders[2:]] == ["worse", "worse"]
+    assert statuses == [HostStatus.FAILED, *[HostStatus.UNTOUCHED] * 3]
+    assert [(folder / "model.txt").read_text() for folder in folders[1:]] == ["worse"] * 3
 
 
 def test_any_errors_fatal_stops_after_the_first_failure(tmp_path: Path) -> None:
@@ -230,9 +231,12 @@ def test_any_errors_fatal_stops_after_the_first_failure(tmp_path: Path) -> None:
     assert (folders[1] / "model.txt").read_text() == "bad"
 
 
-def test_the_first_batches_hold_one_host_of_every_distinct_plan(tmp_path: Path) -> None:
-    folders = hosts(tmp_path, "bad", "bad", "bad and worse")
-    result = fleet(folders, Step(), limits=Limits(serial=(2, "100%"), any_errors_fatal=True))
+def test_the_first_batch_holds_one_host_of_every_distinct_plan(tmp_path: Path) -> None:
+    folders = hosts(tmp_path, "bad", "bad", "bad")
+    (folders[2] / "model.txt").rename(folders[2] / "elsewhere.txt")
+    (folders[2] / "elsewhere.txt").write_text("worse")
+    step = Step(fixes=[BoundFix(MEND), relink(folders[2] / "elsewhere.txt")])
+    result = fleet(folders, step, limits=Limits(serial=(1, "100%"), any_errors_fatal=True))
     statuses = {name: host.status for name, host in result.hosts.items()}
     assert statuses["gpu02"] is HostStatus.FAILED  # the other plan's canary went with the first batch
     assert statuses["gpu01"] is HostStatus.UNTOUCHED

@@ -57,6 +57,14 @@ PLAYS = [
         "p.yml:1:37: 'max_fail_percentage' takes a number from 0 to 100, not 120",
     ),
     (
+        "- {hosts: all, max_unavailable: 0, verify: [generate]}",
+        "p.yml:1:33: 'max_unavailable' takes a whole number not below 1 or a percentage such as 25%, not 0",
+    ),
+    (
+        "- {hosts: all, max_loading: 10%, verify: [generate]}",
+        "p.yml:1:29: 'max_loading' takes a whole number not below 1, not the text '10%'",
+    ),
+    (
         "- {hosts: all, on_failure: rolback, verify: [generate]}",
         "p.yml:1:28: 'on_failure' takes one of keep, rollback, not the text 'rolback'. Did you mean 'rollback'?",
     ),
@@ -65,7 +73,10 @@ PLAYS = [
         "p.yml:1:24: 'allow' takes one of command, daemon-reload, end-session, kill, recreate, not the text 'kil'. "
         "Did you mean 'kill'?",
     ),
-    ("- {hosts: all, become: true, verify: [generate]}", "p.yml:1:16: 'become' is not available in this version"),
+    (
+        "- {hosts: all, become_method: pbrun, verify: [generate]}",
+        "p.yml:1:31: 'become_method' takes one of doas, su, sudo, not the text 'pbrun'",
+    ),
     ("- {hosts: all, handlers: [], verify: [generate]}", "p.yml:1:16: 'handlers' is not available in this version"),
     ("- {hosts: all, vars: [a], verify: [generate]}", "p.yml:1:22: 'vars' holds a mapping of names and values"),
     (
@@ -115,8 +126,9 @@ STEPS = [
     ),
     ("ignore_errors: '{{ groups }}'", "p.yml:4:22: 'ignore_errors' takes no templates"),
     ("notify: x", "p.yml:4:7: 'notify' is not available in this version"),
-    ("run_once: true", "p.yml:4:7: 'run_once' is not available in this version"),
-    ("become_user: x", "p.yml:4:7: 'become_user' is not available in this version"),
+    ("run_once: maybe", "p.yml:4:17: 'run_once' takes true or false, not the text 'maybe'"),
+    ("throttle: -1", "p.yml:4:17: 'throttle' takes a whole number not below 0, not -1"),
+    ("become_user: 3", "p.yml:4:20: 'become_user' takes text, not 3. Put quotes around it."),
     ("when: [a: 1]", "p.yml:4:14: 'when' takes an expression, or a list of expressions"),
     ("when: 3", "p.yml:4:13: 'when' takes an expression, or a list of expressions"),
     (
@@ -232,7 +244,8 @@ def test_everything_that_is_wrong_is_said_at_once_and_in_order(tmp_path: Path) -
         f"p.yml:3:17: undefined variable 'nowhere'. {_DEFINE}",
         "p.yml:3:30: the key '1' means a number in YAML. Put quotes around it: \"1\".",
         "p.yml:5:18: unknown diagnostic 'wieghts'. Did you mean 'weights'?",
-        "p.yml:7:7: 'become' is not available in this version",
+        "p.yml:7:7: 'become' differs from the play's. "
+        "One process serves a host for the whole run: say it once, at the play.",
         "p.yml:8:61: 'depth' of 'weights' takes a whole number, not the text 'x'",
         "p.yml:9:35: 'search' of 'remap_path' takes a list of text, not the text 'a'",
         "p.yml:9:40: unknown fix 'nothing'. The fixes are: fetch_weights, mend, remap_path.",

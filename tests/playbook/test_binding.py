@@ -141,6 +141,21 @@ def test_what_a_play_says_of_hosts_may_come_from_the_command_line(tmp_path: Path
     assert (limits.hosts, limits.serial, limits.max_fail_percentage) == (("a", "b"), ("30%",), None)
 
 
+@pytest.mark.parametrize(
+    ("written", "bound"),
+    [
+        ("", (None, None)),
+        ("max_unavailable: 2, max_loading: 8,", (2, 8)),
+        ("max_unavailable: 25%,", ("25%", None)),
+        ("max_unavailable: '{{ out }}', max_loading: '{{ out }}', vars: {out: 3},", (3, 3)),
+    ],
+)
+def test_how_many_may_be_out_or_load_at_once(tmp_path: Path, written: str, bound: object) -> None:
+    play = _play(tmp_path, f"- {{hosts: all, {written} verify: [generate]}}")
+    limits = bind_play(play, play_variables(play, {}, {}))
+    assert (limits.max_unavailable, limits.max_loading) == bound
+
+
 def test_a_proof_has_a_value_for_every_option_or_is_left_out(tmp_path: Path) -> None:
     text = """\
 - hosts: all

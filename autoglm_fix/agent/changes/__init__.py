@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import Field, dataclass, fields
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Iterable, Protocol
 
 from ..context import Context
 
@@ -17,6 +17,8 @@ KINDS = {
     "restart": ("restart", "Restart"),
     "daemon-reload": ("restart", "ReloadAndRestart"),
     "recreate": ("recreate", "Recreate"),
+    "drain": ("drain", "Drain"),
+    "undrain": ("drain", "Undrain"),
 }
 
 
@@ -34,11 +36,15 @@ class Preview:
 
 
 class CannotChange(Exception):
-    """A change that was refused or failed, in one sentence for people; the path is as it was."""
+    """A change that was refused or failed, in one sentence for people; the path is as it was.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    ``tail`` are the last lines that something said of it.
+    """
+
+    def __init__(self, message: str, hint: str = "", tail: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.hint = hint
+        self.tail = list(tail)
 
 
 class Change(Protocol):

@@ -87,7 +87,7 @@ def keep(path: str, run_folder: str, name: str) -> str | None:
     beside = os.path.join(os.path.dirname(path), _FOLDER, os.path.basename(run_folder))
     for folder in (os.path.join(run_folder, "kept"), beside):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        kept = os.path.join(folder, name)
+        kept = _free(os.path.join(folder, name))
         if os.path.isdir(path) and not os.path.islink(path):
             if os.stat(folder).st_dev == os.stat(path).st_dev:
                 return kept
@@ -100,6 +100,15 @@ def keep(path: str, run_folder: str, name: str) -> str | None:
                     return kept
         _remove_empty(folder)
     raise CannotChange(f"{path} cannot be kept for an undo: no folder on its filesystem takes it")
+
+
+def _free(path: str) -> str:
+    """The path, or one like it that nothing is at: another host that shares the folder numbers its own changes."""
+    free, number = path, 0
+    while os.path.lexists(free):
+        number += 1
+        free = f"{path}-{number}"
+    return free
 
 
 def missing_parents(path: str) -> list[str]:
