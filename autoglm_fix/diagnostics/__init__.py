@@ -1,19 +1,20 @@
 """Facts to findings: pure functions, one file a topic. They run in the controller and touch no host."""
 
-import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .finding import Finding, Severity, Symptom
-from .registry import DIAGNOSTICS, Diagnostic, Option, Signature, diagnostic, first_line, read_signature
+from .registry import DIAGNOSTICS, Diagnostic, Option, Signature, Topics, diagnostic, first_line, read_signature
 
 __all__ = [
     "DIAGNOSTICS",
+    "SHIPPED",
     "Diagnostic",
     "Finding",
     "Option",
     "Severity",
     "Signature",
     "Symptom",
+    "Topics",
     "codes",
     "diagnostic",
     "findings",
@@ -22,7 +23,8 @@ __all__ = [
     "read_signature",
 ]
 
-_TOPICS = ("cuda", "dependencies", "generation_config", "service", "timeouts", "tokenizer", "vram", "weights")
+_TOPICS = ("cuda", "dependencies", "file", "generation_config", "service", "timeouts", "tokenizer", "vram", "weights")
+SHIPPED: Mapping[str, Diagnostic] = Topics(__name__, _TOPICS, DIAGNOSTICS)
 
 
 def findings() -> list[type[Finding]]:
@@ -33,7 +35,8 @@ def findings() -> list[type[Finding]]:
 
 
 def codes(kind: type[Finding]) -> set[str]:
-    """The codes of a kind of finding, and of those that derive from it as far as they are loaded."""
+    """The codes of a kind of finding, and of all shipped ones that derive from it."""
+    load()
     return {each.code for each in (kind, *_below(kind)) if hasattr(each, "code")}
 
 
@@ -45,6 +48,4 @@ def _below(kind: type[Finding]) -> Iterator[type[Finding]]:
 
 def load() -> dict[str, Diagnostic]:
     """All shipped diagnostics by name."""
-    for topic in _TOPICS:
-        importlib.import_module(f"{__name__}.{topic}")
-    return DIAGNOSTICS
+    return {name: SHIPPED[name] for name in SHIPPED}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -14,6 +15,7 @@ from .finding import Finding
 
 Diagnose = Callable[..., Iterator[Finding]]
 D = TypeVar("D", bound=Diagnose)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,29 @@ class Diagnostic:
 
 
 DIAGNOSTICS: dict[str, Diagnostic] = {}
+
+
+class Topics(Mapping[str, T]):
+    """What a package's modules register, each under its own name: imported when it is asked for."""
+
+    def __init__(self, package: str, names: Sequence[str], registered: Mapping[str, T]) -> None:
+        self._package = package
+        self._names = names
+        self._registered = registered
+
+    def __getitem__(self, name: str) -> T:
+        if name in self._names:
+            importlib.import_module(f"{self._package}.{name}")
+        return self._registered[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names or name in self._registered
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._names, *self._registered)))
+
+    def __len__(self) -> int:
+        return len({*self._names, *self._registered})
 
 
 def diagnostic(*, deeper: Mapping[str, Any] | None = None) -> Callable[[D], D]:

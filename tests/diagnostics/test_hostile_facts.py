@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from autoglm_fix import diagnostics
-from autoglm_fix.diagnostics import DIAGNOSTICS, Finding
+from autoglm_fix.diagnostics import Finding
 from tests import hostile
 from tests.report import runs
 
-from .every_case import facts_of
+from .every_case import facts_of, findings_of
 
 SHIPPED = sorted(diagnostics.load())
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def spoiled(name: str, folder: Path) -> Iterator[tuple[str, hostile.Facts]]:
 def test_no_text_or_number_is_a_bug_and_what_is_found_can_be_said(name: str, tmp_path: Path) -> None:
     said: dict[str, dict[str, Finding]] = {}
     for place, facts in spoiled(name, tmp_path):
-        for finding in DIAGNOSTICS[name].function(*facts):
+        for finding in findings_of(name, *facts):
             assert finding.code.startswith(f"{name}."), place
             known = said.setdefault(finding.code, {})
             if repr(finding) not in known:
@@ -47,5 +47,5 @@ def test_no_text_or_number_is_a_bug_and_what_is_found_can_be_said(name: str, tmp
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_very_long_text_is_a_text(name: str, tmp_path: Path) -> None:
     for _, facts in hostile.every_field(facts_of(name, tmp_path), hostile.long_texts):
-        for finding in DIAGNOSTICS[name].function(*facts):
+        for finding in findings_of(name, *facts):
             assert finding.code.startswith(f"{name}.")

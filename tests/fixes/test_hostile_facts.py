@@ -30,7 +30,7 @@ from autoglm_fix.locale import LANGUAGES, Catalogue
 from autoglm_fix.resolve import Resolver
 from tests import hostile
 from tests.diagnostics import tokenizer_facts
-from tests.diagnostics.every_case import facts_of
+from tests.diagnostics.every_case import facts_of, findings_of
 from tests.diagnostics.test_tokenizer import CASES as TOKENIZER
 from tests.report import runs
 
@@ -75,7 +75,7 @@ def cases_of(fix: str, diagnostic: str, folder: Path) -> list[hostile.Facts]:
     for facts in facts_of(diagnostic, folder):
         known = dict(zip(names, facts, strict=True))
         more = [each for each in FIXES[fix].signature.facts if each not in known]
-        if any(isinstance(finding, FIXES[fix].cures) for finding in DIAGNOSTICS[diagnostic].function(*facts)):
+        if any(isinstance(finding, FIXES[fix].cures) for finding in findings_of(diagnostic, *facts)):
             found.append((*facts, *(_beside(each, len(found)) for each in more)))
     return found
 
@@ -90,7 +90,7 @@ def offered(fix: str, diagnostic: str, facts: hostile.Facts) -> Iterator[Change 
     """All that a fix yields for all findings of a diagnostic."""
     known = dict(zip(_parameters(fix, diagnostic), facts, strict=True))
     looked = {name: known[name] for name in DIAGNOSTICS[diagnostic].signature.facts}
-    found = [each for each in DIAGNOSTICS[diagnostic].function(*looked.values()) if isinstance(each, FIXES[fix].cures)]
+    found = [each for each in findings_of(diagnostic, *looked.values()) if isinstance(each, FIXES[fix].cures)]
     taken = {name: known[name] for name in FIXES[fix].signature.facts}
     for name, kind in FIXES[fix].signature.collaborators.items():
         taken[name] = Together(tuple(found)) if kind is Together else Answers() if kind is Resolver else None
