@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from autoglm_fix.agent.state import default_state_dir
 
 
@@ -85,9 +87,10 @@ class Records:
     def _write(self, run: str, name: str, value: Mapping[str, Any]) -> None:
         folder = self._folder / run
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        text = msgspec.json.format(msgspec.json.encode(value), indent=1)
         handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(value, out, ensure_ascii=False, indent=1)
+        with os.fdopen(handle, "wb") as out:
+            out.write(text)
 
 
 def _read(path: Path) -> Any:

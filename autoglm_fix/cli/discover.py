@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import options, reaching
 
 if TYPE_CHECKING:
-    from autoglm_fix.connect.transport import Route
+    from autoglm_fix.authored.vault import Keyring
+    from autoglm_fix.inventory.routes import Asked, Reach
 
-    from .survey import Surveyed
+    from .survey import NotLooked, Surveyed
     from .telling import Sentences
 
 
 @click.command("discover")
 @options.inventory_option
 @options.limit_option
+@reaching.host_options
+@reaching.vault_options
 @click.option("--search", multiple=True, metavar="FOLDER", help="Look for projects and models here first (repeatable).")
 @click.option("--format", "format_", type=click.Choice(["text", "yaml", "json"]), default="text", show_default=True)
 @click.option(
@@ -33,6 +37,7 @@ def command(
     format_: str,
     output: Path | None,
     lang: str | None,
+    **given: Any,
 ) -> int:
     """Find the services that serve models, and print an inventory of them.
 
@@ -40,43 +45,56 @@ def command(
     machine), and changes nothing. FILE is never overwritten.
     """
     from autoglm_fix.authored.problems import BadInput
+    from autoglm_fix.inventory.routes import secrets_of
+    from autoglm_fix.report.secrets import Secrets
 
     from .telling import Sentences
 
     if output is not None and output.exists():
         raise click.UsageError(f"-o: {output} is there already, and is not overwritten.")
+    known = reaching.taken(given, as_json=format_ == "json")
+    keys: Keyring = known["keys"]
     try:
-        routes = _routes(inventories, limit)
+        routes = _routes(inventories, limit, known["asked"], keys)
     except BadInput as err:
-        options.fail_on_bad_input(err, as_json=format_ == "json")
+        options.fail_on_bad_input(err, as_json=format_ == "json", secrets=keys.values)
     says = Sentences(options.language(lang))
-    seen, failed = _surveyed(routes, search)
-    for host, reason in failed.items():
-        click.echo(f"autoglm-fix: {says.text('not-looked', host=host, reason=reason)}", err=True)
+    seen, failed = _surveyed(routes, search, accept_new=known["accept_new"])
+    secrets = Secrets([*keys.values, *secrets_of({host: to for host, (to, _) in routes.items()})])
+    for host, why in failed.items():
+        click.echo(f"autoglm-fix: {says.not_looked(host, why, secrets)}", err=True)
     _print(seen, routes, format_, output, says)
     return options.FAILED if failed else 0
 
 
-def _routes(inventories: tuple[str, ...], limit: str | None) -> Mapping[str, tuple[Route, Mapping[str, object]]]:
+def _routes(
+    inventories: tuple[str, ...], limit: str | None, asked: Asked, keys: Keyring
+) -> Mapping[str, tuple[Reach, Mapping[str, object]]]:
     """How each host is reached, with the variables that say so. Raises BadInput."""
-    from autoglm_fix.authored.problems import BadInput, Position
     from autoglm_fix.authored.variables import Variables
-    from autoglm_fix.connect.transport import NoTransport, Route
     from autoglm_fix.inventory import load_inventory
 
-    inventory = load_inventory(inventories)
-    found: dict[str, tuple[Route, Mapping[str, object]]] = {}
-    for host in inventory.select("all", limit):
+    from .ways import ways
+
+    inventory = load_inventory(inventories, keys)
+    hosts = {host.name: host for host in inventory.select("all", limit)}
+    way = ways(hosts, inventory, {}, dict.fromkeys(hosts, asked))
+    options.warn(way.warnings, keys.values)
+    found: dict[str, tuple[Reach, Mapping[str, object]]] = {}
+    for host in hosts.values():
         variables = Variables([host.variables], over=[inventory.special_variables(host)])
-        names = [name for name in variables if name.startswith(("ansible_", "autoglm_fix_"))]
-        values = {name: variables.value(name) for name in names}
-        try:
-            route = Route.of(values, "")
-        except NoTransport as err:
-            raise BadInput([Position("-i").problem(f"{host.name}: {err}", "Set 'ansible_connection: local'.")]) from err
-        kept = {name: value for name, value in values.items() if name in host.variables and not _is_secret(name)}
-        found[host.name] = (route, kept)
+        kept = {name: variables.value(name) for name in host.variables if _is_kept(name, host.variables[name])}
+        found[host.name] = (way.to[host.name], kept)
     return found
+
+
+def _is_kept(name: str, written: object) -> bool:
+    """Whether a variable says how a host is reached, and is no secret."""
+    from autoglm_fix.authored.yaml_source import YamlVault
+    from autoglm_fix.inventory.route_names import heeded
+
+    says_how = name in heeded() or name.startswith("autoglm_fix_")
+    return says_how and not isinstance(written, YamlVault) and not _is_secret(name)
 
 
 def _is_secret(name: str) -> bool:
@@ -86,28 +104,37 @@ def _is_secret(name: str) -> bool:
 
 
 def _surveyed(
-    routes: Mapping[str, tuple[Route, Mapping[str, object]]], search: tuple[str, ...]
-) -> tuple[dict[str, Surveyed], dict[str, str]]:
+    routes: Mapping[str, tuple[Reach, Mapping[str, object]]], search: tuple[str, ...], *, accept_new: bool
+) -> tuple[dict[str, Surveyed], dict[str, NotLooked]]:
     """What each host holds, and why others could not be looked at."""
     from concurrent.futures import ThreadPoolExecutor
+
+    from autoglm_fix.connect.connections import Connections
 
     from .survey import NotLooked, survey
 
     seen: dict[str, Surveyed] = {}
-    failed: dict[str, str] = {}
-    with ThreadPoolExecutor(min(50, len(routes) or 1)) as pool:
-        asked = {host: pool.submit(survey, route, search) for host, (route, _) in routes.items()}
-        for host, answer in asked.items():
-            try:
-                seen[host] = answer.result()
-            except NotLooked as err:
-                failed[host] = str(err)
+    failed: dict[str, NotLooked] = {}
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(min(50, len(routes) or 1))
+    with Connections(accept_new=accept_new, stop=stop) as connections, pool:
+        asked = {host: pool.submit(survey, host, to, search, connections) for host, (to, _) in routes.items()}
+        try:
+            for host, answer in asked.items():
+                try:
+                    seen[host] = answer.result()
+                except NotLooked as err:
+                    failed[host] = err
+        except KeyboardInterrupt:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return seen, failed
 
 
 def _print(
     seen: Mapping[str, Surveyed],
-    routes: Mapping[str, tuple[Route, Mapping[str, object]]],
+    routes: Mapping[str, tuple[Reach, Mapping[str, object]]],
     format_: str,
     output: Path | None,
     says: Sentences,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import options, reaching
+
+if TYPE_CHECKING:
+    from autoglm_fix.authored.vault import Keyring
 
 
 @click.command("lint")
 @click.argument("playbooks", nargs=-1, required=True)
 @options.inventory_option
+@reaching.vault_options
 @click.option("--strict", is_flag=True, help="Warnings fail as well.")
-def command(playbooks: tuple[str, ...], inventories: tuple[str, ...], strict: bool) -> int:
+def command(playbooks: tuple[str, ...], inventories: tuple[str, ...], strict: bool, **given: Any) -> int:
     """Check PLAYBOOKS. Exits with 4 where one could not be run.
 
     With -i, names that neither a playbook nor the inventory defines are errors.
@@ -21,13 +26,14 @@ def command(playbooks: tuple[str, ...], inventories: tuple[str, ...], strict: bo
     from autoglm_fix.authored.problems import BadInput
     from autoglm_fix.playbook.lint import lint
 
+    keys = reaching.keyring(given)
     remarks: list[Any] = []
     try:
-        outside = _names(inventories)
         for playbook in playbooks:
-            remarks += lint(_path(playbook), outside=outside)
+            file = _path(playbook)
+            remarks += lint(file, outside=_names(inventories, file.parent, keys), keys=keys)
     except BadInput as err:
-        options.fail_on_bad_input(err, as_json=False)
+        options.fail_on_bad_input(err, as_json=False, secrets=keys.values)
     for remark in remarks:
         click.echo(str(remark))
     errors = sum(1 for remark in remarks if remark.level == "error" or strict)
@@ -36,13 +42,13 @@ def command(playbooks: tuple[str, ...], inventories: tuple[str, ...], strict: bo
     return options.BAD_INPUT if errors else 0
 
 
-def _path(playbook: str) -> Any:
+def _path(playbook: str) -> Path:
     from autoglm_fix.playbook import find_playbook
 
     return find_playbook(playbook)
 
 
-def _names(inventories: tuple[str, ...]) -> frozenset[str] | None:
+def _names(inventories: tuple[str, ...], playbook_folder: Path, keys: Keyring) -> frozenset[str] | None:
     from autoglm_fix.inventory import load_inventory
 
-    return load_inventory(inventories).names if inventories else None
+    return load_inventory(inventories, keys, playbook_folder=playbook_folder).names if inventories else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -15,7 +15,7 @@ from autoglm_fix.engine.events import Event, Listener, PlansReady, RunDone
 from autoglm_fix.records import Records
 from autoglm_fix.report.console import Console
 from autoglm_fix.report.document import result_document
-from autoglm_fix.report.mask import Masker, masked
+from autoglm_fix.report.mask import Masker
 
 from . import options
 
@@ -34,11 +34,16 @@ class Outputs:
         remember: Callable[[], None],
         no_log: Iterable[str] = (),
         secrets: Iterable[str] = (),
+        names: Collection[str] = (),
     ) -> None:
-        """``records`` keeps the result, but for a dry-run, which leaves no trace here. ``no_log`` names steps."""
+        """``records`` keeps the result, but for a dry-run, which leaves no trace here. ``no_log`` names steps.
+
+        ``names`` are the inventory's: of groups and hosts.
+        """
         self._files: list[TextIO] = []
         language = options.language(manner.lang)
         masker = Masker([*_secrets(), *secrets], no_log)
+        choice.keys.tell(masker.learn)
         # A password in what was typed (-e package_index=https://...) is the reader's to fill in again.
         again = tuple(map(masker.text, _again(choice)))
         choices = _choices(choice, manner)
@@ -51,6 +56,7 @@ class Outputs:
             playbook=choice.playbook,
             options=again,
             choices=choices,
+            names=names,
         )
         listeners: list[Listener] = [] if machine and not sys.stderr.isatty() else [self._console]
         if manner.format_ == "json":
@@ -68,13 +74,14 @@ class Outputs:
         if manner.html:
             from autoglm_fix.report.html import HtmlReport
 
-            listeners.append(HtmlReport(self._open(manner.html, "--html"), language, options=again, choices=choices))
+            file = self._open(manner.html, "--html")
+            listeners.append(HtmlReport(file, language, options=again, choices=choices, names=names))
         if not manner.dry_run:
             listeners.append(_keeper(records, remember))
-        masked_listeners = [masked(listener, masker) for listener in listeners]
 
         def listen(event: Event) -> None:
-            for listener in masked_listeners:
+            event = masker.event(event)
+            for listener in listeners:
                 try:
                     listener(event)
                 except (BrokenPipeError, SystemExit):  # the latter is how rich says it
@@ -132,7 +139,7 @@ def _again(choice: Choice) -> tuple[str, ...]:
             again += [option, value]
     if choice.service:
         again += ["--service", choice.service]
-    return tuple(again)
+    return (*again, *choice.host_words)
 
 
 def _choices(choice: Choice, manner: options.Manner) -> tuple[str, ...]:

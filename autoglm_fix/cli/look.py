@@ -7,7 +7,9 @@ import click
 
 def look_around() -> int:
     """Print the services and the models that this machine holds, and the command to go on with."""
-    from autoglm_fix.connect.transport import Route
+    from autoglm_fix.connect.route import Route
+    from autoglm_fix.inventory.routes import Reach
+    from autoglm_fix.report.secrets import Secrets
 
     from . import options
     from .survey import NotLooked, survey
@@ -16,9 +18,9 @@ def look_around() -> int:
     says = Sentences(options.language(None))
     host = "localhost"
     try:
-        seen = {host: survey(Route())}
+        seen = {host: survey("localhost", Reach(Route()))}
     except NotLooked as err:
-        click.echo(f"autoglm-fix: {says.text('not-looked', host=host, reason=str(err))}", err=True)
+        click.echo(f"autoglm-fix: {says.not_looked(host, err, Secrets())}", err=True)
         return options.FAILED
     told(seen, says)
     served = [each for each in seen[host].found if each.state != "suggested"]

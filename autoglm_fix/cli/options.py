@@ -7,14 +7,14 @@ import inspect
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 
-from autoglm_fix.authored.problems import BadInput
+from autoglm_fix.authored.problems import BadInput, Problem
 
 C = TypeVar("C", bound=Callable[..., Any])
 D = TypeVar("D")
@@ -90,17 +90,32 @@ def who() -> str:
     return f"{getpass.getuser()}@{platform.node()}"
 
 
-def fail_on_bad_input(err: BadInput, *, as_json: bool) -> NoReturn:
-    """Say all that is wrong with the input, and exit with 4: no host was touched."""
+def fail_on_bad_input(err: BadInput, *, as_json: bool, secrets: Sequence[str] = ()) -> NoReturn:
+    """Say all that is wrong with the input, without the secrets in it, and exit with 4: no host was touched."""
+    problems = without(err.problems, secrets) if secrets else err.problems
     if as_json:
         from autoglm_fix.report.json import print_errors
 
-        print_errors(sys.stdout, err.problems)
+        print_errors(sys.stdout, problems)
     else:
-        for problem in err.problems:
+        for problem in problems:
             click.echo(str(problem), err=True)
         click.echo("Nothing was touched.", err=True)
     sys.exit(BAD_INPUT)
+
+
+def warn(problems: Sequence[Problem], secrets: Sequence[str] = ()) -> None:
+    """Say what is worth knowing of the input, and is no mistake."""
+    for problem in without(problems, secrets) if problems else ():
+        click.echo(f"warning: {problem}", err=True)
+
+
+def without(problems: Iterable[Problem], secrets: Iterable[str]) -> list[Problem]:
+    """The problems with their secrets hidden."""
+    from autoglm_fix.report.secrets import Secrets
+
+    hide = Secrets(secrets).hide_known
+    return [replace(problem, message=hide(problem.message), hint=hide(problem.hint)) for problem in problems]
 
 
 def ask(question: str) -> bool:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from threading import Event as Flag
 from typing import TypeVar
 
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.authored.problems import BadInput, Position, Problem, raise_if_any
-from autoglm_fix.authored.variables import Variables
-from autoglm_fix.connect.transport import NoTransport, Route
+from autoglm_fix.authored.variables import Layer, Variables
+from autoglm_fix.authored.vault import Keyring
+from autoglm_fix.connect.connections import Connections
 from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.host import Target
-from autoglm_fix.engine.playscript import PlayScript
+from autoglm_fix.engine.playscript import Common, PlayScript
 from autoglm_fix.inventory import Host, Inventory, load_inventory, services
+from autoglm_fix.inventory.routes import Asked, Reach
 from autoglm_fix.inventory.secret import SecretUnreadable, read_secret
+from autoglm_fix.inventory.unheeded import out_of_place
 from autoglm_fix.playbook import (
     ExtraVars,
     Play,
@@ -34,12 +39,16 @@ from autoglm_fix.records import state_dir
 from autoglm_fix.resolve import Resolver
 from autoglm_fix.resolve.packages import Packages
 
+from . import options
+from .failed import within
+from .ways import Ways, asked_of, hidden, ways
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the command line asked for, as it was typed."""
+    """What the command line asked for, as it was typed. ``host_words`` say how hosts are reached."""
 
     playbook: str
     inventories: Sequence[str] = ()
@@ -51,58 +60,96 @@ class Choice:
     start_at: str | None = None
     allow: Sequence[str] = ()
     steps: bool = True
+    asked: Asked = field(default_factory=Asked)
+    keys: Keyring = field(default_factory=Keyring)
+    accept_new: bool = False
+    host_words: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A checked order: its playbook, its hosts, and the routes to them."""
+    """A checked order: its playbook, its hosts, and the routes to them. ``stop`` ends all waiting, once set.
+
+    ``names`` are all groups and hosts of the inventory.
+    """
 
     playbook: Playbook
     targets: Sequence[Target]
     limits: Sequence[Limits]
-    routes: Mapping[str, Route]
+    routes: Mapping[str, Reach]
+    connections: Connections
     packages: Packages
+    stop: Flag
+    warnings: Sequence[Problem] = ()
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    names: frozenset[str] = frozenset()
 
     @property
     def secrets(self) -> list[str]:
         """What no output may show."""
         scripts = [script for target in self.targets for of_play in target.plays for script in of_play]
-        return sorted({script.key for script in scripts if script.key})
+        return sorted({*self.hidden, *(script.key for script in scripts if script.key)})
 
 
 def prepare(choice: Choice) -> Prepared:
-    """Read and check everything that was asked for. Raises BadInput; no host is contacted."""
+    """Read and check everything that was asked for. Raises BadInput, without secrets; no host is contacted."""
+    said: list[Layer] = []
+    try:
+        return _prepared(choice, said)
+    except BadInput as err:
+        raise BadInput(options.without(err.problems, hidden({}, choice.asked, said, choice.keys))) from None
+
+
+def _prepared(choice: Choice, said: list[Layer]) -> Prepared:
+    """What ``prepare`` does; ``said`` is filled with all variables, secrets among them."""
     problems: list[Problem] = []
-    extra = _attempt(lambda: parse_extra_vars(choice.extra_vars), problems) or ExtraVars()
-    inventory = _attempt(lambda: load_inventory(choice.inventories), problems)
+    extra = _attempt(lambda: parse_extra_vars(choice.extra_vars, choice.keys), problems) or ExtraVars()
+    said.append(extra.values)
+    file = _attempt(lambda: find_playbook(choice.playbook), problems)
+    folder = None if file is None else file.parent
+    inventory = _attempt(lambda: load_inventory(choice.inventories, choice.keys, playbook_folder=folder), problems)
     outside = None if inventory is None else inventory.names
-    playbook = _attempt(lambda: load_playbook(find_playbook(choice.playbook), extra=extra, outside=outside), problems)
+    playbook = None
+    if file is not None:
+        playbook = _attempt(lambda: load_playbook(file, extra=extra, outside=outside, keys=choice.keys), problems)
     if playbook is None or inventory is None:
         raise BadInput(problems)
     raise_if_any(problems)
     playbook = _selected(playbook, choice)
+    said += [play.vars for play in playbook.plays]
     limits = [bind_play(play, play_variables(play, {}, {})) for play in playbook.plays]
     patterns = [(limit.hosts, play.hosts.at) for limit, play in zip(limits, playbook.plays, strict=True)]
-    selected = inventory.select_each(patterns, choice.limit)
+    selected = inventory.select_each(patterns, within(choice.limit))
     hosts = {host.name: host for each in selected for host in each}
+    said += [host.variables for host in hosts.values()]
     declared = {name: _services(host, extra, choice.service, problems) for name, host in hosts.items()}
     raise_if_any(problems)
     _check_service(choice.service, declared)
-    routes = {name: _route(host, inventory, extra, problems) for name, host in hosts.items()}
+    plays = list(zip(playbook.plays, selected, strict=True))
+    asked = _attempt(lambda: asked_of(choice.asked, plays), problems) or {}
+    way = _attempt(lambda: ways(hosts, inventory, extra.values, asked), problems) or Ways({})
     scripts: dict[str, list[list[PlayScript]]] = {name: [] for name in hosts}
+    stop = Flag()
     packages = Packages(Path(state_dir()) / "cache")
     given: Mapping[type, object] = {Resolver: packages}
-    for play, of_play in zip(playbook.plays, selected, strict=True):
+    for play, of_play in plays:
         taking_part = {host.name for host in of_play}
+        common = Common(play, stop)
         for name, host in hosts.items():
             own = declared[name] if name in taking_part else []
-            scripts[name].append([_script(play, host, service, inventory, given, problems) for service in own])
+            scripts[name].append([_script(common, host, service, inventory, given, problems) for service in own])
         problems += check_hosts(play, _trial_variables(play, of_play, declared, inventory))
     raise_if_any(problems)
-    local_state = state_dir()
-    targets = [Target(name, routes[name].open, routes[name].state_dir or local_state, scripts[name]) for name in hosts]
+    connections = Connections(accept_new=choice.accept_new, stop=stop)
+    targets = [
+        Target(name, partial(connections.open, name, to.route, to.credentials), to.route.state_dir, scripts[name])
+        for name, to in way.to.items()
+    ]
     each_limits = [_limits(play, limit) for play, limit in zip(playbook.plays, limits, strict=True)]
-    return Prepared(playbook, targets, each_limits, routes, packages)
+    secrets = frozenset(hidden(way.to, choice.asked, said, choice.keys))
+    warnings = [*way.warnings, *out_of_place(play.vars for play in playbook.plays)]
+    names = frozenset((*inventory.groups, *inventory.hosts))
+    return Prepared(playbook, targets, each_limits, way.to, connections, packages, stop, warnings, secrets, names)
 
 
 def _attempt(read: Callable[[], T], problems: list[Problem]) -> T | None:
@@ -114,9 +161,15 @@ def _attempt(read: Callable[[], T], problems: list[Problem]) -> T | None:
 
 
 def _limits(play: Play, bound: PlayLimits) -> Limits:
-    most = bound.max_fail_percentage
-    fatal = play.any_errors_fatal or any(step.any_errors_fatal for step in play.steps)
-    return Limits(bound.serial, 100.0 if most is None else most, fatal, play.on_failure)
+    return Limits(
+        serial=bound.serial,
+        max_fail_percentage=bound.max_fail_percentage,
+        any_errors_fatal=play.any_errors_fatal,
+        fatal_steps=frozenset(step.name for step in play.steps if step.any_errors_fatal),
+        on_failure=play.on_failure,
+        max_unavailable=1 if bound.max_unavailable is None else bound.max_unavailable,
+        max_loading=4 if bound.max_loading is None else bound.max_loading,
+    )
 
 
 def _selected(playbook: Playbook, choice: Choice) -> Playbook:
@@ -147,28 +200,16 @@ def _check_service(only: str | None, declared: Mapping[str, Sequence[ServiceSpec
     raise BadInput([Position("-i").problem(f"no service is declared for {', '.join(sorted(declared))}", hint)])
 
 
-def _route(host: Host, inventory: Inventory, extra: ExtraVars, problems: list[Problem]) -> Route:
-    variables = Variables([host.variables], over=[extra.values, inventory.special_variables(host)])
-    names = [name for name in variables if name.startswith(("ansible_", "autoglm_fix_"))]
-    values = _attempt(lambda: {name: variables.value(name) for name in names}, problems) or {}
-    try:
-        return Route.of(values, state_dir() if values.get("ansible_connection") == "local" else "")
-    except NoTransport as err:
-        hint = "Set 'ansible_connection: local' for this machine."
-        problems.append(Position("-i").problem(f"{host.name}: {err}", hint))
-        return Route()
-
-
 def _script(
-    play: Play,
+    common: Common,
     host: Host,
     service: ServiceSpec,
     inventory: Inventory,
     collaborators: Mapping[type, object],
     problems: list[Problem],
 ) -> PlayScript:
-    variables = _variables(play, host, service, inventory)
-    return PlayScript(play, service, variables, _key(host, service, problems), collaborators)
+    variables = _variables(common.play, host, service, inventory)
+    return PlayScript(common, service, variables, _key(host, service, problems), collaborators)
 
 
 def _key(host: Host, service: ServiceSpec, problems: list[Problem]) -> str | None:

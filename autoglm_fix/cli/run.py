@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import options, reaching
 
 if TYPE_CHECKING:
     from autoglm_fix.engine.events import PlansReady
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 @click.option("--skip-tags", multiple=True, metavar="TAGS", help="No steps with one of these tags.")
 @click.option("--start-at", metavar="STEP", help="Begin with the step of this name.")
 @click.option("-f", "--forks", type=click.IntRange(1), default=50, show_default=True, help="Hosts at a time.")
-@click.option("-b", "--become", is_flag=True, help="Act as root (not available in this version).")
-@click.option("-K", "--ask-become-pass", is_flag=True, help="Ask for its password (not available in this version).")
+@reaching.host_options
+@reaching.vault_options
 @options.yes_option
 @click.option("--allow", metavar="LIST", help="Allow disruptive kinds of changes by name.")
 @click.option("--even-if-working", is_flag=True, help="Also interrupt services that answer.")
@@ -48,16 +48,18 @@ def command(playbook: str, **given: Any) -> int:
     """Diagnose every service as PLAYBOOK says, make the smallest changes that cure it, and prove that it generates.
 
     PLAYBOOK is a file, or the name of a shipped one (no-output). Nothing is changed before all hosts
-    have been looked at and, on a terminal, the plan has been agreed to.
+    have been looked at and, on a terminal, the plan has been agreed to. --limit @failed:RUN (or @failed,
+    for the newest run) takes the hosts on which a run did not end well.
     """
     from .orders import Choice
 
-    if given["become"] or given["ask_become_pass"]:
-        raise click.UsageError("--become is not available in this version: run as a user who may write the files.")
     if given["exit_on_pending"] and not given["dry_run"]:
         raise click.UsageError("--exit-on-pending goes with --dry-run.")
     given["allow"] = options.words(given["allow"])
-    choice, manner = options.taken(Choice, given, playbook=playbook), options.taken(options.Manner, given)
+    manner = options.taken(options.Manner, given)
+    contacting = not (given["syntax_check"] or given["list_hosts"] or given["list_steps"])
+    known = reaching.taken(given, contacting=contacting, as_json=manner.format_ != "text")
+    choice = options.taken(Choice, given, playbook=playbook, **known)
     prepared = checked(choice, manner)
     if given["syntax_check"]:
         click.echo(f"{choice.playbook}: playbook and inventory are well-formed")
@@ -87,6 +89,7 @@ def carry_out(choice: Choice, prepared: Prepared, manner: options.Manner) -> int
     from autoglm_fix.report.document import step_document
     from autoglm_fix.report.words import Words
 
+    from .again import noted
     from .listeners import Outputs
 
     order = Order(
@@ -100,17 +103,21 @@ def carry_out(choice: Choice, prepared: Prepared, manner: options.Manner) -> int
         forks=manner.forks,
         even_if_working=manner.even_if_working,
         store=prepared.packages,
+        stop=prepared.stop,
     )
+    options.warn(prepared.warnings, prepared.secrets)
     run_id = new_run_id()
     english = Words()
-    routes = {name: route.as_dict() for name, route in prepared.routes.items()}
+    routes = {name: noted(to) for name, to in prepared.routes.items()}
     records = Records(Path(state_dir()))
 
     def remember() -> None:
         records.start(run_id, choice.playbook, routes, manner.reason)
 
     silent = [step.name for play in prepared.playbook.plays for step in play.steps if step.no_log]
-    with Outputs(choice, manner, records, remember, silent, prepared.secrets) as outputs:
+    with prepared.connections, Outputs(
+        choice, manner, records, remember, silent, prepared.secrets, prepared.names
+    ) as outputs:
         approve = _approval(manner, outputs, remember)
         return run(order, run_id, outputs.listen, approve, lambda step: step_document(step, english)).exit_code
 

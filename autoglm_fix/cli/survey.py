@@ -10,18 +10,24 @@ from autoglm_fix.agent.facts.candidates import USUAL, Candidate, Candidates
 from autoglm_fix.agent.facts.landscape import Landscape
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.agent.unknown import Unknown
-from autoglm_fix.connect import Agent, ChannelClosed
-from autoglm_fix.connect.transport import Route
+from autoglm_fix.connect import Agent, ChannelClosed, NotConnected
+from autoglm_fix.connect.connections import Connections
 from autoglm_fix.discovery import Client, Found, clients, services, suggestion
 from autoglm_fix.engine.bound import Patience
 from autoglm_fix.engine.gather import Broken, Facts, Want
+from autoglm_fix.engine.results import Fault
+from autoglm_fix.inventory.routes import Reach
 from autoglm_fix.report.secrets import Secrets, asks_for_a_secret, names_a_secret
 
 _PATIENCE = Patience(60.0, 20.0)
 
 
 class NotLooked(Exception):
-    """The host could not be looked at, in one sentence."""
+    """The host could not be looked at, in one sentence; ``fault`` says it in any language, where there is one."""
+
+    def __init__(self, reason: str, fault: Fault | None = None) -> None:
+        super().__init__(reason)
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -38,16 +44,19 @@ class Surveyed:
     secrets: Secrets = field(default_factory=Secrets, repr=False)
 
 
-def survey(route: Route, search: Sequence[str] = ()) -> Surveyed:
+def survey(host: str, to: Reach, search: Sequence[str] = (), connections: Connections | None = None) -> Surveyed:
     """Look at the host. Raises NotLooked."""
     try:
-        agent = Agent(route.open(), route.state_dir)
+        open_ = (connections or Connections()).open
+        agent = Agent(open_(host, to.route, to.credentials), to.route.state_dir)
         try:
             landscape = _fact(agent, Landscape, {"search": list(search)} if search else {}, "/nowhere")
             places = {"search": list(dict.fromkeys([*USUAL, *search, *landscape.homes]))}
             folders, files = (_models(agent, places, model) for model in ("/nowhere", "/nowhere.gguf"))
         finally:
             agent.close()
+    except NotConnected as err:
+        raise NotLooked(str(err), Fault(err.code, err.values, err.tail)) from err
     except ChannelClosed as err:
         raise NotLooked(str(err)) from err
     secrets = Secrets(_secrets(landscape))

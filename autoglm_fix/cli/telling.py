@@ -13,8 +13,9 @@ from autoglm_fix.discovery import Client, Found, Remark
 from autoglm_fix.locale import Catalogue
 from autoglm_fix.report.safe import safe, safe_lines
 from autoglm_fix.report.secrets import Secrets
+from autoglm_fix.report.words import Words
 
-from .survey import Surveyed
+from .survey import NotLooked, Surveyed
 
 _MOST_MODELS = 30
 
@@ -23,11 +24,21 @@ class Sentences:
     """What was found, said in one language; secrets and control characters never get through."""
 
     def __init__(self, language: str) -> None:
+        self._language = language
         self._catalogue = Catalogue(language)
 
     def remark(self, remark: Remark, secrets: Secrets) -> str:
         """A remark's sentence."""
         return safe(secrets.hide(self._catalogue.text(remark.code, **remark.values)))
+
+    def not_looked(self, host: str, err: NotLooked, secrets: Secrets) -> str:
+        """That a host could not be looked at, why, and what to do about it."""
+        if err.fault is None:
+            return self.text("not-looked", host=host, reason=secrets.hide(str(err)))
+        words = Words(self._language)
+        hint = words.hint(err.fault)
+        reason = secrets.hide(f"{words.fault(err.fault)} {hint}".strip())
+        return self.text("not-looked", host=host, reason=reason)
 
     def text(self, code: str, **values: Any) -> str:
         """Any sentence of the catalogue, fit for a terminal."""

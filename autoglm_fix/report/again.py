@@ -26,6 +26,10 @@ class Again:
         """A run of all steps, with more options."""
         return shlex.join(("autoglm-fix", "run", self.playbook, *self.options, *more))
 
+    def failed(self, run: str) -> str:
+        """The same run again, on the hosts on which it did not end well."""
+        return self.run(*self.choices, "-l", f"@failed:{run}")
+
     def same(self, option: str = "") -> str:
         """The same run, with an option as it is written in a sentence (``--allow kill``)."""
         choices, words = list(self.choices), shlex.split(option)

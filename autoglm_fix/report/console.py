@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Protocol, TextIO
 
 from autoglm_fix.engine.events import Event, PlansReady, RunDone, RunStarted
@@ -54,7 +54,7 @@ class Console:
 
     ``diff`` shows every line of every diff (a dry-run always does). ``options`` are those of the
     command line that a next run needs as well (``-i`` and its like), ``choices`` those that make it the same
-    run (``-t`` and its like). ``terminal`` None asks the
+    run (``-t`` and its like), ``names`` all groups and hosts of the inventory. ``terminal`` None asks the
     stream. Events may come from several threads.
     """
 
@@ -68,12 +68,13 @@ class Console:
         playbook: str = "no-output",
         options: tuple[str, ...] = (),
         choices: tuple[str, ...] = (),
+        names: Collection[str] = (),
         terminal: bool | None = None,
         width: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         live = stream.isatty() if terminal is None else terminal
-        self._words = Words(language)
+        self._words = Words(language, names)
         self._verbosity = verbosity
         self._diff = diff
         self._live = live
@@ -81,7 +82,7 @@ class Console:
         self._planned: dict[str, Hashable] = {}
         self._flights = Flights(self._words, clock)
         self._happening = Happening(self._words, self._flights, clock, verbosity=verbosity, live=live)
-        self._summary = Summary(self._words, Again(playbook, options, choices), verbosity=verbosity)
+        self._summary = Summary(self._words, Again(playbook, options, choices), verbosity=verbosity, whole=verbosity > 0)
         self._screen = _terminal(stream, self._flights, width) if live else Plain(stream)
         self._one_at_a_time = threading.Lock()
 

@@ -138,7 +138,7 @@ def plain(value: Any) -> Any:
 
 
 def change_document(change: ChangeRecord) -> dict[str, Any]:
-    """One change of a document."""
+    """One change of a document. ``shared`` names what it touches where several hosts may have that."""
     return {
         "kind": change.kind,
         "target": change.target,
@@ -148,6 +148,8 @@ def change_document(change: ChangeRecord) -> dict[str, Any]:
         "diff": change.diff,
         "made": change.made,
         "problem": change.problem,
+        "shared": change.shared or None,
+        "bytes": change.size,
     }
 
 

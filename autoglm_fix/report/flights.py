@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from autoglm_fix.engine.events import Doing, Event, HostDone, HostLost, HostStarted, LogLine, PlansReady, Progress
+from autoglm_fix.engine.events import (
+    Doing,
+    Event,
+    HostDone,
+    HostLookedAt,
+    HostLost,
+    HostStarted,
+    LogLine,
+    PlansReady,
+    Progress,
+)
 
 from .lines import Line, Span, line
 from .words import Words, amount, duration
@@ -66,8 +76,8 @@ class Flights:
             self._set(replace(self._of(event.host, now), measure=self._measured(event, now)))
         elif isinstance(event, LogLine):
             self._set(replace(self._of(event.host, now), said=event.line, said_at=now))
-        elif isinstance(event, (HostDone, HostLost)):
-            gone = event.host if isinstance(event, HostLost) else event.host.name
+        elif isinstance(event, (HostDone, HostLost, HostLookedAt)):
+            gone = event.host.name if isinstance(event, HostDone) else event.host
             self._flying = {host: flight for host, flight in self._flying.items() if host != gone}
         elif isinstance(event, PlansReady):
             self._flying = {}

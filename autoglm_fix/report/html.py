@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib import resources
 from typing import TextIO
 
@@ -24,8 +24,15 @@ class HtmlReport:
     """A listener that writes the page of a run, as UTF-8, when it is over."""
 
     def __init__(
-        self, stream: TextIO, language: str = "en", *, options: tuple[str, ...] = (), choices: tuple[str, ...] = ()
+        self,
+        stream: TextIO,
+        language: str = "en",
+        *,
+        options: tuple[str, ...] = (),
+        choices: tuple[str, ...] = (),
+        names: Collection[str] = (),
     ) -> None:
+        self._names = names
         self._stream = stream
         self._choices = choices
         self._language = language
@@ -34,7 +41,7 @@ class HtmlReport:
     def __call__(self, event: Event) -> None:
         """Write at the end of the run."""
         if isinstance(event, RunDone):
-            words, again = Words(self._language), Again(event.result.playbook, self._options, self._choices)
+            words, again = Words(self._language, self._names), Again(event.result.playbook, self._options, self._choices)
             self._stream.write("\n".join(page(event.result, words, again)) + "\n")
             self._stream.flush()
 

@@ -8,12 +8,15 @@ from datetime import datetime, timezone
 from typing import Any, TextIO
 
 from autoglm_fix.engine.events import (
+    BatchStarted,
     ChangeMade,
     Doing,
     Event,
     HostDone,
+    HostLookedAt,
     HostLost,
     HostPlan,
+    HostSettled,
     HostStarted,
     LogLine,
     PlansReady,
@@ -24,6 +27,8 @@ from autoglm_fix.engine.events import (
     RunStarted,
     StepDone,
 )
+
+from autoglm_fix.engine.results import HostStatus
 
 from .document import SCHEMA, change_document, host_document, proof_document, result_document, step_document
 from .safe import json_text
@@ -39,14 +44,19 @@ _NAMES: dict[type[Event], str] = {
     Progress: "progress",
     LogLine: "log-line",
     PutBack: "put-back",
+    HostLookedAt: "host-looked-at",
     PlansReady: "plans-ready",
+    BatchStarted: "batch-started",
     ChangeMade: "change-made",
     StepDone: "step-done",
     ProofDone: "proof-done",
     HostLost: "host-lost",
+    HostSettled: "host-settled",
     HostDone: "host-done",
     RunDone: "run-done",
 }
+# These hold texts and numbers alone.
+_PLAIN = (RunStarted, HostStarted, Doing, Progress, LogLine, PutBack, HostLookedAt, BatchStarted)
 
 
 def _now() -> datetime:
@@ -72,10 +82,13 @@ class JsonLines:
 
     def _keys(self, event: Event) -> Mapping[str, Any]:
         words = self._words
-        if isinstance(event, (RunStarted, HostStarted, Doing, Progress, LogLine, PutBack)):
+        if isinstance(event, _PLAIN):
             return {name: list(each) if isinstance(each, tuple) else each for name, each in vars(event).items()}
         if isinstance(event, PlansReady):
-            return {"deeper": event.deeper, "plans": [self._plan(plan) for plan in event.plans]}
+            order = {"batches": [list(batch) for batch in event.batches], "max_unavailable": event.max_unavailable}
+            return {"deeper": event.deeper, "plans": [self._plan(plan) for plan in event.plans], **order}
+        if isinstance(event, HostSettled):
+            return {"host": event.host, "status": event.status.value}
         if isinstance(event, ChangeMade):
             return {"host": event.host, "step": event.step, "change": change_document(event.change)}
         if isinstance(event, StepDone):
@@ -105,11 +118,19 @@ def event_schema() -> dict[str, Any]:
         Progress: {**_keys("host", "what", "unit"), "done": _COUNT, "total": _COUNT},
         LogLine: _keys("host", "line"),
         PutBack: {**_keys("host"), "paths": texts},
-        PlansReady: {"deeper": {"type": "boolean"}, "plans": {"type": "array", "items": plan}},
+        HostLookedAt: _keys("host"),
+        PlansReady: {
+            "deeper": {"type": "boolean"},
+            "plans": {"type": "array", "items": plan},
+            "batches": {"type": "array", "items": texts},
+            "max_unavailable": {"type": ["integer", "string"]},
+        },
+        BatchStarted: {"number": _COUNT, "of": _COUNT, "hosts": texts},
         ChangeMade: {**_keys("host", "step"), "change": {"$ref": "#/$defs/change"}},
         StepDone: {**_keys("host"), "step": step},
         ProofDone: {**_keys("host"), "proof": proof},
         HostLost: {**_keys("host"), "error": {"$ref": "#/$defs/error"}},
+        HostSettled: {**_keys("host"), "status": {"enum": [status.value for status in HostStatus]}},
         HostDone: {**_keys("host"), "result": {"$ref": "#/$defs/host"}},
         RunDone: {"result": {"$ref": "#/$defs/run"}},
     }

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.engine.events import ChangeMade, Doing, Event, Listener, LogLine, Progress
-from autoglm_fix.engine.results import ChangeRecord, Fault, StepResult
+from autoglm_fix.engine.events import ChangeMade, Doing, Event, HostDone, Listener, LogLine, Progress, RunDone
+from autoglm_fix.engine.results import ChangeRecord, Fault, HostResult, StepResult
 from autoglm_fix.fixes import Declined
 
 from .secrets import HIDDEN, Secrets, asks_for_a_secret, names_a_secret
@@ -29,6 +31,11 @@ _OURS = frozenset(
     }
 )
 _NAMED = frozenset({"hosts", "services"})
+# Annotations of fields that hold no text, as they are written where the annotation is.
+_WITHOUT_TEXT = frozenset(
+    {"bool", "int", "float", "bool | None", "int | None", "float | None", "StepStatus", "HostStatus"}
+)
+_REMEMBERED = 4096
 
 
 class Masker:
@@ -40,13 +47,24 @@ class Masker:
     """
 
     def __init__(self, secrets: Iterable[str] = (), no_log: Iterable[str] = ()) -> None:
-        self._secrets = Secrets(secrets)
+        self._known = set(secrets)
+        self._hide = _remembering(self._known)
+        self._learnt = False
         self._no_log = set(no_log)
         self._doing: dict[str, Doing] = {}
+        self._hosts: dict[str, tuple[HostResult, HostResult]] = {}
 
     def text(self, text: str) -> str:
         """The text without its secrets."""
-        return self._secrets.hide(text)
+        if self._learnt:
+            self._learnt = False  # before they are read: what is learnt meanwhile is for the next time
+            self._hide = _remembering(self._known)
+        return self._hide(text)
+
+    def learn(self, secret: str) -> None:
+        """Hide this from now on as well: a value that was decrypted just now. From any thread."""
+        self._known = {*self._known, secret}
+        self._learnt = True
 
     def event(self, event: Event) -> Event:
         """The event with every string of it masked."""
@@ -58,7 +76,21 @@ class Masker:
             event = dataclasses.replace(event, line=HIDDEN)
         elif isinstance(event, Progress) and self._hushed(event.host):
             event = dataclasses.replace(event, what=HIDDEN)
+        elif isinstance(event, RunDone):
+            hosts = {name: self._host(host) for name, host in event.result.hosts.items()}
+            # What it says of itself, beside its hosts, is short.
+            result = self._instance(dataclasses.replace(event.result, hosts={}))
+            return dataclasses.replace(event, result=dataclasses.replace(result, hosts=hosts))
+        if isinstance(event, HostDone):
+            return dataclasses.replace(event, host=self._host(event.host))
         return self._instance(event)
+
+    def _host(self, host: HostResult) -> HostResult:
+        """A host's result, which is told of twice: when its walk ends, and at the end of the run."""
+        known = self._hosts.get(host.name)
+        if known is None or known[0] is not host:
+            known = self._hosts[host.name] = (host, self._instance(host))
+        return known[1]
 
     def _hushed(self, host: str) -> bool:
         doing = self._doing.get(host)
@@ -67,8 +99,14 @@ class Masker:
         return doing.what in self._no_log
 
     def _instance(self, value: D) -> D:
-        masked_fields = {each.name: self._field(each.name, getattr(value, each.name)) for each in _fields(value)}
-        return dataclasses.replace(value, **masked_fields)
+        changed = {}
+        for name in _fields(type(value)):
+            before = getattr(value, name)
+            if before:
+                after = self._field(name, before)
+                if after is not before:
+                    changed[name] = after
+        return dataclasses.replace(value, **changed) if changed else value
 
     def _field(self, name: str, value: Any) -> Any:
         if name in _OURS and isinstance(value, str):
@@ -83,11 +121,13 @@ class Masker:
         if isinstance(value, Enum):
             return value
         if isinstance(value, str):
-            return self.text(value)
+            hidden = self.text(value)
+            return value if hidden == value else hidden
+        if isinstance(value, tuple):
+            told = tuple(self._arguments(value))
+            return told if any(map(operator.is_not, told, value)) else value
         if isinstance(value, Mapping):
             return {self._any(key): self._setting(key, each) for key, each in value.items()}
-        if isinstance(value, tuple):
-            return tuple(self._arguments(value))
         if isinstance(value, list):
             return list(self._arguments(value))
         if isinstance(value, StepResult) and value.no_log:
@@ -95,7 +135,8 @@ class Masker:
             value = _hidden_step(value)
         if isinstance(value, Finding):
             values = {name: self._field(name, getattr(value, name)) for name in value.__struct_fields__}
-            return msgspec.structs.replace(value, **values)
+            same = all(values[name] is getattr(value, name) for name in values)
+            return value if same else msgspec.structs.replace(value, **values)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self._instance(value)
         return value
@@ -128,8 +169,18 @@ def _hidden(value: Any) -> Any:
     return HIDDEN if isinstance(value, str) else value
 
 
-def _fields(value: DataclassInstance) -> tuple[dataclasses.Field[Any], ...]:
-    return tuple(each for each in dataclasses.fields(value) if each.init)
+@functools.cache
+def _fields(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(each.name for each in dataclasses.fields(kind) if each.init and _may_hold_text(each))
+
+
+def _may_hold_text(field: dataclasses.Field[Any]) -> bool:
+    return field.type not in _WITHOUT_TEXT and not (field.name in _OURS and field.type == "str")
+
+
+def _remembering(secrets: Iterable[str]) -> Callable[[str], str]:
+    """Hides these; the hosts of a fleet say much the same, and each of them several times."""
+    return functools.lru_cache(_REMEMBERED)(Secrets(tuple(secrets)).hide)
 
 
 def _hidden_step(step: StepResult) -> StepResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autoglm_fix.diagnostics import Finding
@@ -15,6 +15,8 @@ from autoglm_fix.engine.results import (
     StepStatus,
 )
 from autoglm_fix.proof import Proof
+
+from .reasons import reason
 
 # More distinct outcomes than this, and hosts are put together that differ in paths or numbers only.
 _DISTINCT = 20
@@ -33,7 +35,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Hosts that ended alike; ``exact`` is False where they differ in paths or numbers."""
+    """Hosts that ended alike; ``exact`` is False where their steps differ in paths or numbers."""
 
     hosts: tuple[str, ...]
     results: tuple[HostResult, ...]
@@ -160,10 +162,19 @@ def _grouped(result: RunResult, exact: bool) -> list[Outcome]:
     groups: dict[Hashable, list[str]] = {}
     for name, host in result.hosts.items():
         groups.setdefault(_likeness(host, exact), []).append(name)
-    return [Outcome(tuple(names), tuple(result.hosts[name] for name in names), exact) for names in groups.values()]
+    return [_outcome([result.hosts[name] for name in names], exact) for names in groups.values()]
+
+
+def _outcome(hosts: Sequence[HostResult], exact: bool) -> Outcome:
+    said = {tuple(str(step.error.values) for step in host.steps if step.error is not None) for host in hosts}
+    told_of = hosts[0].status is not HostStatus.UNTOUCHED
+    return Outcome(tuple(host.name for host in hosts), tuple(hosts), not told_of or (exact and len(said) == 1))
 
 
 def _likeness(host: HostResult, exact: bool) -> Hashable:
+    why = reason(host.error, host.name, exact=exact)
+    if host.status is HostStatus.UNTOUCHED:
+        return (host.status, why)  # what was found on them has been shown with the plan
     services = tuple((name, each.status, each.symptom, each.cause) for name, each in host.services.items())
     proofs = tuple(
         (
@@ -175,15 +186,15 @@ def _likeness(host: HostResult, exact: bool) -> Hashable:
         for _, proof in host.proof
     )
     return (
-        *(host.status, services, proofs, tuple(alike(step, exact) for step in steps_of(host))),
-        *(host.error and host.error.code, host.rollback and host.rollback.status),
+        *(host.status, services, proofs, tuple(alike(step, exact, host.name) for step in steps_of(host))),
+        *(why, host.rollback and host.rollback.status),
     )
 
 
-def alike(step: StepResult, exact: bool) -> Hashable:
+def alike(step: StepResult, exact: bool, host: str) -> Hashable:
     """What two hosts must share for their steps to be shown as one."""
     return (
-        *(step.name, step.service, step.status, step.provisional, step.error and step.error.code),
+        *(step.name, step.service, step.status, step.provisional, reason(step.error, host, exact=exact)),
         tuple((each.code, each.subject if exact else "") for each in (*step.findings, *step.remaining)),
         tuple((each.kind, each.made, each.problem is None, each.target if exact else "") for each in step.changes),
         tuple(each.code for each in step.declined),

@@ -9,7 +9,7 @@ from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
 
 from .lines import Line, Span, Style, diff_lines, labelled, line
 from .outcome import alike, parts, told_alike, waiting
-from .words import Words, interrupts
+from .words import Words, amount, interrupts
 
 _FOLDED = 6
 _RISK: dict[str, Style] = {"safe": "good", "restart": "warn"}
@@ -24,11 +24,13 @@ class PlanView:
         self._whole = whole
         self._total = total
         self._verbosity = verbosity
+        self._sharing: dict[str, list[str]] = {}
 
     def lines(self, plans: Sequence[HostPlan], *, deeper: bool = False) -> Iterator[Line]:
         """All plans, identical ones once, those of the most hosts first; hosts without a step have none."""
         plans = [plan for plan in plans if plan.steps]
         say = self._words.say
+        self._sharing = _sharing(plans)
         groups: dict[Hashable, list[HostPlan]] = {}
         for plan in plans:
             groups.setdefault(likeness(plan), []).append(plan)
@@ -46,6 +48,7 @@ class PlanView:
             yield line(say("report.plan-idle", hosts=self._words.hosts(idle)))
         if self._total and len(idle) < len(plans):
             yield line(self._count(plans))
+        yield from self._moved(plans)
         yield from self._interrupted(plans)
 
     def _steps(self, steps: Sequence[StepResult]) -> Iterator[Line]:
@@ -105,11 +108,24 @@ class PlanView:
         target = line(Span(change.target, "faint"), indent=8, whole=True)
         if not any(target.plain.strip() in each.plain for each in shown):
             yield target
+        sharing = self._sharing.get(change.shared, [])
+        if change.shared and len(sharing) > 1:
+            yield line(Span(words.say("report.plan-shared", hosts=words.hosts(sharing)), "faint"), indent=8)
         if change.problem is not None:
             yield line(Span(words.say("report.cannot", problem=change.problem), "bad"), indent=8)
         yield from shown
         if folded:
             yield line(Span(words.count("report.folded", folded), "faint"), indent=8)
+
+    def _moved(self, plans: Sequence[HostPlan]) -> Iterator[Line]:
+        """How many bytes are fetched, by each host and in all: what hosts share is fetched once."""
+        hosts = [sum(size for _, size in _fetches(plan)) for plan in plans]
+        moving = [size for size in hosts if size]
+        if moving:
+            once = dict(each for plan in plans for each in _fetches(plan))
+            most, total = amount(max(moving), "bytes"), amount(sum(once.values()), "bytes")
+            said = self._words.say("report.plan-bytes", total=total, most=most)
+            yield line(Span(said, "warn"))
 
     def _interrupted(self, plans: Sequence[HostPlan]) -> Iterator[Line]:
         services = [name for plan in plans for name in _interrupted(plan)]
@@ -145,6 +161,25 @@ def _interrupted(plan: HostPlan) -> Iterable[str]:
     return dict.fromkeys(service for service, change in changes if interrupts(change) and change.problem is None)
 
 
+def _sharing(plans: Sequence[HostPlan]) -> dict[str, list[str]]:
+    """The hosts that would change the same thing, by the name that it has on all of them."""
+    found: dict[str, list[str]] = {}
+    for plan in plans:
+        changes = [change for step in plan.steps for part in parts(step) for change in part.changes]
+        for key in dict.fromkeys(change.shared for change in changes if change.shared):
+            found.setdefault(key, []).append(plan.host)
+    return found
+
+
+def _fetches(plan: HostPlan) -> Iterator[tuple[tuple[str, str], int]]:
+    """What a host is going to fetch: what tells it from what another host fetches, and its size in bytes."""
+    for step in plan.steps:
+        for change in (change for part in parts(step) for change in part.changes):
+            if change.size and not change.made and change.problem is None:
+                own = ("", change.shared) if change.shared else (plan.host, change.target)
+                yield own, change.size
+
+
 def _speaks(step: StepResult, verbosity: int) -> bool:
     if step.status is StepStatus.SKIPPED:
         return False
@@ -156,7 +191,7 @@ def likeness(plan: HostPlan) -> Hashable:
     """Plans are one where a yes to one is a yes to all: the same findings, changes and bytes."""
     return tuple(
         (
-            alike(part, True),
+            alike(part, True, plan.host),
             tuple((change.summary, change.risk, change.undo, change.diff, change.problem) for change in part.changes),
         )
         for step in plan.steps

@@ -1,29 +1,37 @@
-"""Many host names in a few characters: ``gpu[01-64]``, ``rack[1-4]-gpu[0-7].lan``."""
+"""Many host names in a few characters, as ``-l`` takes them: ``gpu[01:64]``, ``rack[1:4]-gpu[0:3,7].lan``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 _NUMBER = re.compile(r"([0-9]+)")
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_LIKE_A_SLICE = re.compile(r"([^\[]+)\[[0-9]+:[0-9]+\]")
 # A name as text, number, text, number, ..., text. A folded number stands in brackets.
 _Parts = tuple[str, ...]
 
 
-def ranges(hosts: Iterable[str]) -> list[str]:
-    """The names, numbered ones folded, in the order of the first of each."""
+def ranges(hosts: Iterable[str], groups: Collection[str] = ()) -> list[str]:
+    """The names, numbered ones folded, in the order of the first of each.
+
+    Where one of the ``groups`` is named ``gpu``, ``gpu[1:3]`` means its second to fourth host, in Ansible as here:
+    the hosts are then ``gpu[1:3:1]``.
+    """
     folded = [_parts(host) for host in dict.fromkeys(hosts)]
     longest = max(map(len, folded), default=0)
     for place in range(longest - 2, 0, -2):
         folded = _fold(folded, place)
-    return ["".join(parts) for parts in folded]
+    return [_not_a_slice("".join(parts), groups) for parts in folded]
 
 
-def shown(hosts: Iterable[str], room: int) -> str:
+def shown(hosts: Iterable[str], room: int | None = None, groups: Collection[str] = ()) -> str:
     """The folded names in about ``room`` characters; ``...`` stands for those that do not fit."""
+    pieces = ranges(hosts, groups)
+    if room is None:
+        return ",".join(pieces)
     text = ""
-    for piece in ranges(hosts):
+    for piece in pieces:
         if text and len(text) + len(piece) >= room:
             return text + ",..."
         text = f"{text},{piece}" if text else piece
@@ -31,6 +39,11 @@ def shown(hosts: Iterable[str], room: int) -> str:
             kept = text[: text.rindex(",", 0, room)]
             return f"{kept},...]" if kept.count("[") > kept.count("]") else f"{kept},..."
     return text
+
+
+def _not_a_slice(piece: str, groups: Collection[str]) -> str:
+    found = _LIKE_A_SLICE.fullmatch(piece)
+    return f"{piece[:-1]}:1]" if found and found[1] in groups else piece
 
 
 def _parts(host: str) -> _Parts:
@@ -71,4 +84,4 @@ def _brackets(numbers: Sequence[str]) -> str:
             runs[-1] = (runs[-1][0], number)
         else:
             runs.append((number, number))
-    return "[" + ",".join(first if first == last else f"{first}-{last}" for first, last in runs) + "]"
+    return "[" + ",".join(first if first == last else f"{first}:{last}" for first, last in runs) + "]"

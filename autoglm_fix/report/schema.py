@@ -63,6 +63,8 @@ def definitions() -> dict[str, Any]:
             diff=_TEXT,
             made={"type": "boolean"},
             problem=_or_null(_TEXT),
+            shared=_or_null(_TEXT),
+            bytes=_or_null(_COUNT),
         ),
         "error": _object(message=_TEXT, hint=_TEXT, tail=_TEXTS),
         "proof": _proof(),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 HIDDEN = "***"
@@ -34,37 +35,68 @@ _ALONE = r"(?<![A-Za-z0-9_])"
 _SCHEME = r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://"
 
 
-def _shape(pattern: str, replacement: str = HIDDEN, *, case: bool = False) -> tuple[re.Pattern[str], str]:
-    return re.compile(pattern, re.DOTALL if case else re.DOTALL | re.IGNORECASE), replacement
+class _Shape:
+    """A shape that gives a secret away, compiled once a text may hold it: with one of ``signs``, in small letters."""
+
+    def __init__(self, signs: Sequence[str], pattern: str, replacement: str = HIDDEN, *, case: bool = False) -> None:
+        self._signs = signs
+        self._pattern = pattern
+        self._flags = re.DOTALL if case else re.DOTALL | re.IGNORECASE
+        self._replacement = replacement
+
+    def hide(self, text: str, small: str) -> str:
+        """The text without it; ``small`` is the text in small letters."""
+        if not any(sign in small for sign in self._signs):
+            return text
+        return self._compiled.sub(self._replacement, text)
+
+    @functools.cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self._pattern, self._flags)
 
 
 _SHAPES = (
-    _shape(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
-    _shape(rf"({_SCHEME}[^\s/:@'\"]*:)[^\s/'\"]+@", rf"\1{HIDDEN}@"),
-    _shape(rf"({_SCHEME})[^\s/:@'\"]{{16,}}@", rf"\1{HIDDEN}@"),
-    _shape(
+    _Shape(("-----",), r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
+    _Shape(("://",), rf"({_SCHEME}[^\s/:@'\"]*:)[^\s/'\"]+@", rf"\1{HIDDEN}@"),
+    _Shape(("://",), rf"({_SCHEME})[^\s/:@'\"]{{16,}}@", rf"\1{HIDDEN}@"),
+    _Shape(
+        ("=",),
         r"([?&](?:key|token|sig|signature|auth|x-amz-(?:signature|security-token|credential))=)[^&\s#'\"]+",
         rf"\1{HIDDEN}",
     ),
-    _shape(r"(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?)(?:[a-z]+\s+)?[^\s'\",]+", rf"\1{HIDDEN}"),
-    _shape(r"(\bbearer\s+)[\w.~+/=-]{6,}", rf"\1{HIDDEN}"),
-    _shape(r"(\b(?:https?|all|ftp)_proxy['\"]?\s*[=:]\s*['\"]?)(?![a-z]+://)[^\s/@'\"]{1,256}@", rf"\1{HIDDEN}@"),
-    _shape(rf"({_QUOTE}{_NAME}=)(?!['\"])[^'\"\n]+(?=['\"])", rf"\1{HIDDEN}"),
-    _shape(rf"({_QUOTE}{_CAPITALS}=)(?!['\"])[^'\"\n]+(?=['\"])", rf"\1{HIDDEN}", case=True),
-    _shape(rf"((?<![\w.-]){_NAME}{_IS}){_VALUE}", rf"\1{HIDDEN}"),
-    _shape(rf"({_ALONE}{_CAPITALS}{_IS}){_VALUE}", rf"\1{HIDDEN}", case=True),
-    _shape(rf"((?<![\w.-])--(?:{_NAME}|token){_THEN}){_VALUE}", rf"\1{HIDDEN}"),
-    _shape(r"(\bcookie['\"]?\s*:\s*)[^\n'\"]+", rf"\1{HIDDEN}"),
-    _shape(r"(\bcurl\b[^\n|;]{0,400}?\s(?:-u|--user)\s+['\"]?[^\s:'\"]+:)[^\s'\"]+", rf"\1{HIDDEN}"),
-    _shape(rf"({_ALONE}token=)['\"]?[\w.-]{{8,}}['\"]?", rf"\1{HIDDEN}"),
-    _shape(_ALONE + r"hf_(?:[A-Za-z0-9]{16,}|(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,})", case=True),
-    _shape(_ALONE + r"sk-[A-Za-z0-9_-]{8,}", case=True),
-    _shape(_ALONE + r"(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})", case=True),
-    _shape(_ALONE + r"(?:xox[a-z]-[A-Za-z0-9-]{8,}|AKIA[0-9A-Z]{16}|ms-[0-9a-f]{8}-[0-9a-f-]{20,})", case=True),
-    _shape(_ALONE + r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", case=True),
+    _Shape(("=", ":"), r"(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?)(?:[a-z]+\s+)?[^\s'\",]+", rf"\1{HIDDEN}"),
+    _Shape(("bearer",), r"(\bbearer\s+)[\w.~+/=-]{6,}", rf"\1{HIDDEN}"),
+    _Shape(
+        ("@",), r"(\b(?:https?|all|ftp)_proxy['\"]?\s*[=:]\s*['\"]?)(?![a-z]+://)[^\s/@'\"]{1,256}@", rf"\1{HIDDEN}@"
+    ),
+    _Shape(("=",), rf"({_QUOTE}{_NAME}=)(?!['\"])[^'\"\n]+(?=['\"])", rf"\1{HIDDEN}"),
+    _Shape(("=",), rf"({_QUOTE}{_CAPITALS}=)(?!['\"])[^'\"\n]+(?=['\"])", rf"\1{HIDDEN}", case=True),
+    _Shape(("=", ":"), rf"((?<![\w.-]){_NAME}{_IS}){_VALUE}", rf"\1{HIDDEN}"),
+    _Shape(("=", ":"), rf"({_ALONE}{_CAPITALS}{_IS}){_VALUE}", rf"\1{HIDDEN}", case=True),
+    _Shape(("--",), rf"((?<![\w.-])--(?:{_NAME}|token){_THEN}){_VALUE}", rf"\1{HIDDEN}"),
+    _Shape((":",), r"(\bcookie['\"]?\s*:\s*)[^\n'\"]+", rf"\1{HIDDEN}"),
+    _Shape((":",), r"(\bcurl\b[^\n|;]{0,400}?\s(?:-u|--user)\s+['\"]?[^\s:'\"]+:)[^\s'\"]+", rf"\1{HIDDEN}"),
+    _Shape(("=",), rf"({_ALONE}token=)['\"]?[\w.-]{{8,}}['\"]?", rf"\1{HIDDEN}"),
+    _Shape(("hf_",), _ALONE + r"hf_(?:[A-Za-z0-9]{16,}|(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,})", case=True),
+    _Shape(("sk-",), _ALONE + r"sk-[A-Za-z0-9_-]{8,}", case=True),
+    _Shape(("gh", "glpat-"), _ALONE + r"(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,})", case=True),
+    _Shape(
+        ("xox", "akia", "ms-"),
+        _ALONE + r"(?:xox[a-z]-[A-Za-z0-9-]{8,}|AKIA[0-9A-Z]{16}|ms-[0-9a-f]{8}-[0-9a-f-]{20,})",
+        case=True,
+    ),
+    _Shape(("eyj",), _ALONE + r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", case=True),
 )
-_SECRET_NAME = re.compile(rf"(?:{_NAME}|authorization)\Z", re.IGNORECASE)
-_SECRET_FLAG = re.compile(rf"--?(?:{_NAME}|token)\Z", re.IGNORECASE)
+
+
+@functools.cache
+def _secret_names() -> re.Pattern[str]:
+    return re.compile(rf"(?:{_NAME}|authorization)\Z", re.IGNORECASE)
+
+
+@functools.cache
+def _secret_flags() -> re.Pattern[str]:
+    return re.compile(rf"--?(?:{_NAME}|token)\Z", re.IGNORECASE)
 
 
 class Secrets:
@@ -77,21 +109,26 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """The text with ``***`` for every secret in it."""
-        if self._known is not None:
-            text = self._known.sub(HIDDEN, text)
-        for pattern, replacement in _SHAPES:
-            text = pattern.sub(replacement, text)
+        text = self.hide_known(text)
+        small = text.lower()
+        for shape in _SHAPES:
+            text = shape.hide(text, small)
         return text
 
+    def hide_known(self, text: str) -> str:
+        """Only the values that are known: for our own sentences, in which nothing else can be one."""
+        return text if self._known is None else self._known.sub(HIDDEN, text)
 
+
+@functools.lru_cache(4096)
 def names_a_secret(name: str) -> bool:
     """Whether a setting of this name holds a secret: ``api_key``, ``HF_TOKEN``, ``password``."""
-    return bool(_SECRET_NAME.match(name) or re.fullmatch(_CAPITALS, name))
+    return bool(_secret_names().match(name) or re.fullmatch(_CAPITALS, name))
 
 
 def asks_for_a_secret(argument: str) -> bool:
     """Whether the argument after this one is a secret: ``--api-key``, ``--token``."""
-    return _SECRET_FLAG.match(argument) is not None
+    return argument.startswith("-") and _secret_flags().match(argument) is not None
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from .again import Again
 from .lines import Line, Span, Style, cells, labelled, line
 from .outcome import BAD, Outcome, left, steps_of, told_alike, waiting
 from .proof_view import proof_lines
+from .reasons import in_common
 from .safe import safe_lines
 from .words import Advice, Words
 
@@ -40,10 +41,12 @@ class ServiceView:
         """What concerns the host as a whole: why it was lost, steps of no service, what was taken back."""
         host = self._group.first
         if host.error is not None:
-            yield from self._fault(host.error)
+            yield from self._why(host.error)
             advice = self._advised(self._words.hint(host.error))
             if advice:
                 yield self._line("", advice)
+        if host.status is HostStatus.UNTOUCHED:
+            return
         if host.rollback is not None:
             yield self._line("note", self._words.name("rollback", host.rollback.status))
         if not host.services:
@@ -71,12 +74,12 @@ class ServiceView:
         """What to type next about these hosts, each once, with the options of this run; none where all is well."""
         host, again = self._group.first, self._again
         # An advice may name an option alone (`--allow kill`): it does not know the playbook.
+        if host.status in (HostStatus.INTERRUPTED, HostStatus.UNTOUCHED):
+            return [again.same()]
         asked = self._asked()
         offered = [again.same(each) if each.startswith("-") else again.completed(each) for each in asked]
         if host.error is not None:
             return offered or [again.look(self._group.hosts)]
-        if host.status in (HostStatus.INTERRUPTED, HostStatus.UNTOUCHED):
-            return [again.same()]
         if not offered and any(step.status in BAD for step in steps_of(host)):
             return [again.look(self._group.hosts)]
         return offered or ([again.look(self._group.hosts)] if any(map(_doubtful, self._proofs())) else [])
@@ -184,8 +187,27 @@ class ServiceView:
         for text in dict.fromkeys(map(self._advised, self._advices(step))):
             yield self._line("", text)
 
+    @property
+    def example(self) -> str | None:
+        """The host that is shown where errors of hosts with one reason differ in what they name; None where none do."""
+        errors = [each.error for each in self._group.results]
+        return None if all(error == errors[0] for error in errors) else self._group.first.name
+
+    def _why(self, fault: Fault) -> Iterator[Line]:
+        """What is true of all of these hosts, and what one of them adds to it."""
+        words, example = self._words, self.example
+        shared = in_common({each.name: each.error for each in self._group.results if each.error is not None})
+        yield self._line("why", Span(words.fault(shared), "bad"))
+        if example is not None:
+            own = words.fault(fault) if shared.values != fault.values else ""
+            yield self._line("", words.say("report.for-example", host=example), own and words.colon, own)
+        yield from self._tail(fault)
+
     def _fault(self, fault: Fault) -> Iterator[Line]:
         yield self._line("why", Span(self._words.fault(fault), "bad"))
+        yield from self._tail(fault)
+
+    def _tail(self, fault: Fault) -> Iterator[Line]:
         said = [shown for each in fault.tail for shown in safe_lines(each)]
         for text in said[-_TAIL:]:
             yield line(Span(f"| {text}", "faint"), indent=2 + self._width + 2, whole=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from autoglm_fix.engine.results import HostStatus, RunResult
 
@@ -17,12 +17,19 @@ STATUS_STYLE: dict[str, Style] = {
     **dict.fromkeys(("unproved", "unknown", "interrupted", "untouched", "no-service", "pending"), "warn"),
     **dict.fromkeys(("verified", "clean", "fixed"), "good"),
 }
+# As the command line has it, where it takes `-l @failed`.
+_WELL = (HostStatus.VERIFIED, HostStatus.CLEAN, HostStatus.PENDING, HostStatus.NO_SERVICE)
+_NOT_BEGUN = (HostStatus.UNTOUCHED, HostStatus.INTERRUPTED)
 
 
 class Summary:
-    """The lines of a summary. The first one counts; groups of hosts follow, worst first."""
+    """The lines of a summary. The first one counts; groups of hosts follow, worst first.
 
-    def __init__(self, words: Words, again: Again, *, verbosity: int = 0) -> None:
+    ``whole``: the names of a group's hosts are not cut to a line.
+    """
+
+    def __init__(self, words: Words, again: Again, *, verbosity: int = 0, whole: bool = False) -> None:
+        self._whole = whole
         self._words = words
         self._again = again
         self._verbosity = verbosity
@@ -68,8 +75,11 @@ class Summary:
         """Hosts that ended alike: who they are, then their services."""
         words = self._words
         status = group.first.status.value
+        hosts = words.hosts(group.hosts) if not self._whole else words.hosts(group.hosts, room=None)
+        jump = group.first.error and group.first.error.behind
         head: list[str | Span] = [
-            Span(words.hosts(group.hosts), "strong"),
+            Span(hosts, "strong"),
+            words.say("report.behind", jump=jump) if jump else "",
             words.colon,
             Span(words.name("status", status), STATUS_STYLE[status]),
         ]
@@ -78,7 +88,7 @@ class Summary:
         yield line(*head)
         view = self._view(group, result)
         yield from view.host()
-        for name in group.first.services:
+        for name in group.first.services if group.first.status is not HostStatus.UNTOUCHED else ():
             if len(group.first.services) > 1 or self._verbosity:
                 said = phrase(words, verdict(group.first, name).code, verdict(group.first, name).symptom, 1)
                 yield line(Span(name, "strong"), words.colon, said, indent=2)
@@ -96,17 +106,31 @@ class Summary:
             yield line(words.say("report.next-undo"))
             yield line(Span(self._again.undo(result.run), "strong"), indent=2, whole=True)
         groups = outcomes(result)
-        asked: dict[tuple[str, ...], list[str]] = {}
+        repeats = _is_worth_repeating(result, groups)
+        if repeats:
+            yield line(words.say("report.next-failed"))
+            yield line(Span(self._again.failed(result.run), "strong"), indent=2, whole=True)
+        asked: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
         for group in groups:
-            asked.setdefault(tuple(self._view(group, result).commands()), []).extend(group.hosts)
-        for commands, hosts in asked.items():
+            view = self._view(group, result)
+            commands = () if repeats and group.first.status in _NOT_BEGUN else tuple(view.commands())
+            asked.setdefault((view.example, commands), []).extend(group.hosts)
+        for (example, commands), hosts in asked.items():
             if commands:
-                alone = len(groups) == 1
-                yield line(words.say("report.next") if alone else words.say("report.next-on", hosts=words.hosts(hosts)))
+                code = "report.next-on" if example is None else "report.next-on-example"
+                said = words.say(code, hosts=words.hosts(hosts), host=example)
+                yield line(words.say("report.next") if len(groups) == 1 and example is None else said)
                 yield from (line(Span(each, "strong"), indent=2, whole=True) for each in commands)
 
     def _view(self, group: Outcome, result: RunResult) -> ServiceView:
         return ServiceView(self._words, self._again, group, dry_run=result.dry_run, verbosity=self._verbosity)
+
+
+def _is_worth_repeating(result: RunResult, groups: Sequence[Outcome]) -> bool:
+    """Whether a run on the hosts on which this one did not end well is another one, and can be asked for."""
+    well = [group.first.status in _WELL for group in groups]
+    begun = all(group.first.status not in _NOT_BEGUN for group in groups)
+    return not result.dry_run and len(result.hosts) > 1 and not all(well) and (any(well) or not begun)
 
 
 def headline(result: RunResult, words: Words) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,14 @@ def interrupts(change: ChangeRecord) -> bool:
 
 
 class Words:
-    """The wording of reports. A code without a sentence is shown with its values, never an error."""
+    """The wording of reports. A code without a sentence is shown with its values, never an error.
 
-    def __init__(self, language: str = "en") -> None:
+    ``names`` are those of the inventory's groups and hosts: what is said of hosts must not mean another.
+    """
+
+    def __init__(self, language: str = "en", names: Collection[str] = ()) -> None:
         self.language = language
+        self._names = names
         self._catalogue = Catalogue(language)
         self.colon = self.say("report.pair", first="|", second="|")[1:-1]
         self.comma = self.say("report.list", first="|", second="|")[1:-1]
@@ -146,10 +150,10 @@ class Words:
             return Advice()
         return self._advice(said.code, said.evidence if isinstance(said, Check) else said.values)
 
-    def hosts(self, hosts: Iterable[str], *, room: int = _ROOM) -> str:
-        """``gpu01``, or ``gpu[01-64] (64 hosts)``."""
+    def hosts(self, hosts: Iterable[str], *, room: int | None = _ROOM) -> str:
+        """``gpu01``, or ``gpu[01:64] (64 hosts)``, as ``-l`` takes them unless they are cut to fit the ``room``."""
         names = list(hosts)
-        folded = shown(names, room)
+        folded = shown(names, room, self._names)
         return folded if len(names) == 1 else f"{folded} ({self.count('report.hosts', len(names))})"
 
     def joined(self, parts: Iterable[str]) -> str:

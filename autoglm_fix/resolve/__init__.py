@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from autoglm_fix.agent.facts.environment import Environment
+if TYPE_CHECKING:
+    from autoglm_fix.agent.facts.environment import Environment
 
 __all__ = ["Demand", "NoSolution", "Pin", "Resolver", "Solution", "Tool", "Wheels"]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from autoglm_fix.agent.changes import Change
-from autoglm_fix.agent.changes.install import Install
 
 __all__ = ["NoParcel", "Parcel", "fetched", "parcels_of"]
 
@@ -35,6 +34,11 @@ class Parcel:
 
 def parcels_of(change: Change) -> list[Parcel]:
     """What has to be on the host before a change can be made."""
+    if change.kind != "install":
+        return []
+    # Imported here: most runs send nothing.
+    from autoglm_fix.agent.changes.install import Install
+
     if not isinstance(change, Install) or change.source != "parcels":
         return []
     return [

@@ -34,7 +34,7 @@ def hosts(tmp_path: Path) -> Path:
         (PLAY.replace("weights", "{weights: {deep: often}}"), "play.yml:5:34: "),
         (PLAY.replace("weights", '{weights: {deep: "{{ depe }}"}}'), "'depe'"),
         (PLAY.replace("hosts: all", "hosts: gpus"), "gpus"),
-        (PLAY.replace("- name: s", "- name: s\n      become: true"), "not available in this version"),
+        (PLAY.replace("- name: s", "- name: s\n      become: true"), "play.yml:5:7: 'become' differs from the play's"),
     ],
     ids=[
         "missing",
@@ -46,7 +46,7 @@ def hosts(tmp_path: Path) -> Path:
         "wrong type",
         "undefined variable",
         "unknown hosts",
-        "a keyword of a later version",
+        "a step of another user than its play",
     ],
 )
 def test_a_wrong_playbook_is_refused_at_its_place(tmp_path: Path, hosts: Path, text: str | None, said: str) -> None:

@@ -224,7 +224,7 @@ def test_a_host_that_cannot_be_looked_at_keeps_nothing_from_the_others(tmp_path:
     )
     said = autoglm_fix("discover", "-i", given, "--format", "json", "--search", tmp_path)
     assert (said.code, [each["host"] for each in said.document["hosts"]]) == (2, ["a"])
-    assert "b could not be looked at: no Python at /nowhere/python3" in said.err
+    assert "b could not be looked at: there is no program /nowhere/python3 on b" in said.err
 
 
 @pytest.mark.parametrize(

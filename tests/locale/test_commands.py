@@ -15,7 +15,27 @@ from autoglm_fix.locale import LANGUAGES
 from autoglm_fix.playbook import find_playbook
 
 # What may stand in backticks beside our own commands: programs that only look.
-LOOKING = {"curl", "df", "dmesg", "du", "file", "fuser", "head", "ls", "namei", "nvidia-smi", "ss"}
+LOOKING = {
+    "chmod",
+    "curl",
+    "df",
+    "dmesg",
+    "du",
+    "file",
+    "fuser",
+    "getent",
+    "head",
+    "ip",
+    "ls",
+    "namei",
+    "nc",
+    "nvidia-smi",
+    "ping",
+    "ss",
+    "ssh",
+    "ssh-add",
+    "ssh-keygen",
+}
 TAGS = {
     tag
     for play in yaml.safe_load(find_playbook("no-output").read_text("utf-8"))

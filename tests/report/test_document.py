@@ -74,7 +74,8 @@ def test_the_document_is_as_the_contract_says() -> None:
             "advice": "Say where good files are: `autoglm-fix run no-output -e weights_source=DIR`",
         }
     ]
-    assert list(step["changes"][0]) == ["kind", "target", "risk", "undo", "summary", "diff", "made", "problem"]
+    keys = "kind target risk undo summary diff made problem shared bytes"
+    assert list(step["changes"][0]) == keys.split()
     proof = host["proof"][0]
     keys = "play kind service status text tokens device gpu first_token_s tokens_per_s checks symptom reason points_to"
     assert list(proof) == keys.split()

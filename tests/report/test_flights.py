@@ -6,6 +6,7 @@ from autoglm_fix.engine.events import (
     Doing,
     Event,
     HostDone,
+    HostLookedAt,
     HostLost,
     HostStarted,
     LogLine,
@@ -82,3 +83,9 @@ def test_a_host_that_has_ended_is_gone() -> None:
     lines = drawn(*started, (1, HostDone(runs.HEALTHY)), (1, HostLost("b", runs.LOST)), now=1)
     assert [line.split()[0] for line in lines] == ["c"]
     assert drawn(*started, (1, PlansReady(())), now=1) == []
+
+
+def test_who_is_still_awaited_is_seen_while_the_others_have_been_looked_at() -> None:
+    started = [(0.0, HostStarted(name)) for name in ("a", "hung", "c")]
+    lines = drawn(*started, (1, HostLookedAt("a")), (1, HostLookedAt("c")), now=1)
+    assert [line.split()[0] for line in lines] == ["hung"]

@@ -74,15 +74,15 @@ def test_an_answer_is_cut_on_one_line() -> None:
 
 
 FOLDED = {
-    "gpu[01-64]": [f"gpu{number:02}" for number in range(1, 65)],
-    "gpu[1-12]": [f"gpu{number}" for number in range(1, 13)],
-    "rack[1-4]-gpu[0-7].lan": [f"rack{rack}-gpu{gpu}.lan" for rack in range(1, 5) for gpu in range(8)],
-    "10.0.0.[1-2,9]": ["10.0.0.1", "10.0.0.2", "10.0.0.9"],
+    "gpu[01:64]": [f"gpu{number:02}" for number in range(1, 65)],
+    "gpu[1:12]": [f"gpu{number}" for number in range(1, 13)],
+    "rack[1:4]-gpu[0:7].lan": [f"rack{rack}-gpu{gpu}.lan" for rack in range(1, 5) for gpu in range(8)],
+    "10.0.0.[1:2,9]": ["10.0.0.1", "10.0.0.2", "10.0.0.9"],
     "a,b1": ["a", "b1", "a"],
-    "gpu7,gpu[07-08]": ["gpu7", "gpu07", "gpu08"],
-    "gpu[09-11,99],gpu100": ["gpu09", "gpu10", "gpu11", "gpu99", "gpu100"],
+    "gpu7,gpu[07:08]": ["gpu7", "gpu07", "gpu08"],
+    "gpu[09:11,99],gpu100": ["gpu09", "gpu10", "gpu11", "gpu99", "gpu100"],
     "x[1,3,5]": ["x1", "x3", "x5"],
-    "n1a2,n2a[2-3]": ["n1a2", "n2a2", "n2a3"],
+    "n1a2,n2a[2:3]": ["n1a2", "n2a2", "n2a3"],
     "gpu１,²": ["gpu１", "²"],
     "": [],
 }

@@ -1,0 +1,90 @@
+"""``--limit @failed``: a run is repeated where it did not end well."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from autoglm_fix.records import Records
+from tests import shards
+
+from .command import Said, autoglm_fix
+
+PLAYBOOK = "- {name: p, hosts: all, steps: [{name: s, diagnose: weights}]}\n"
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    """Three names of this machine, with models of which none is there."""
+    (tmp_path / "play.yml").write_text(PLAYBOOK)
+    service = {"python": sys.executable, "model": "/no/such/model"}
+    hosts = {name: {"ansible_connection": "local", "service": service} for name in ("gpu1", "gpu2", "gpu3")}
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    return inventory
+
+
+def listed(fleet: Path, limit: str) -> Said:
+    return autoglm_fix("run", fleet.parent / "play.yml", "-i", fleet, "-l", limit, "--list-hosts")
+
+
+def record(state_dir: Path, run: str, **statuses: str) -> None:
+    records = Records(state_dir)
+    records.start(run, "play.yml", {name: {} for name in statuses})
+    hosts = {name: {"status": status} for name, status in statuses.items()}
+    records.finish(run, {"run": run, "hosts": hosts}, changed=False)
+
+
+ALL = ["failed", "ambiguous", "unfixed", "unreachable", "unproved", "unknown", "interrupted", "untouched"]
+
+
+@pytest.mark.parametrize("status", ALL)
+def test_a_host_that_did_not_end_well_is_taken_again(fleet: Path, state_dir: Path, status: str) -> None:
+    record(state_dir, "20260101T000000-0000", gpu1="verified", gpu2=status, gpu3="clean")
+    said = listed(fleet, "@failed:20260101T000000-0000")
+    assert [line.split(":")[0].strip() for line in said.out.splitlines()[1:]] == ["gpu2"]
+
+
+def test_without_a_run_the_newest_counts(fleet: Path, state_dir: Path) -> None:
+    record(state_dir, "20260101T000000-0000", gpu1="failed", gpu2="verified")
+    record(state_dir, "20260102T000000-0000", gpu1="verified", gpu2="failed", gpu3="unreachable")
+    said = listed(fleet, "@failed")
+    assert [line.split(":")[0].strip() for line in said.out.splitlines()[1:]] == ["gpu2", "gpu3"]
+
+
+def test_of_a_run_that_was_killed_every_host_is_taken_again(fleet: Path, state_dir: Path) -> None:
+    Records(state_dir).start("20260101T000000-0000", "play.yml", {"gpu1": {}, "gpu3": {}})
+    assert "gpu1" in listed(fleet, "@failed").out
+    assert "gpu2" not in listed(fleet, "@failed").out
+
+
+def test_where_nobody_failed_there_is_nothing_to_repeat(fleet: Path, state_dir: Path) -> None:
+    record(state_dir, "20260101T000000-0000", gpu1="verified")
+    said = listed(fleet, "@failed")
+    assert (said.code, "20260101T000000-0000 ended well on gpu1" in said.err) == (4, True)
+
+
+def test_a_run_that_nobody_knows_is_an_error_with_those_there_are(fleet: Path, state_dir: Path) -> None:
+    assert "no run is recorded here" in listed(fleet, "@failed").err
+    record(state_dir, "20260101T000000-0000", gpu1="failed")
+    said = listed(fleet, "@failed:20250101T000000-0000")
+    assert (said.code, "20260101T000000-0000" in said.err) == (4, True)
+
+
+def test_a_host_that_the_inventory_has_no_more_is_named(fleet: Path, state_dir: Path) -> None:
+    record(state_dir, "20260101T000000-0000", gpu1="failed", gpu9="failed")
+    said = listed(fleet, "@failed")
+    assert (said.code, "gpu9" in said.err) == (4, True)
+
+
+def test_the_command_that_repeats_a_run_is_offered_and_works(fleet: Path, tmp_path: Path) -> None:
+    hosts = json.loads(fleet.read_text())
+    hosts["all"]["hosts"]["gpu2"]["service"]["model"] = str(shards.model(tmp_path / "model"))
+    fleet.write_text(json.dumps(hosts))
+    said = autoglm_fix("run", tmp_path / "play.yml", "-i", fleet, LANG="C.UTF-8")
+    (command,) = [line.split() for line in said.out.splitlines() if "@failed:" in line]
+    again = autoglm_fix(*command[1:], "--format", "json").document
+    assert (command[0], list(again["hosts"])) == ("autoglm-fix", ["gpu1", "gpu3"])
