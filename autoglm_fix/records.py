@@ -13,6 +13,8 @@ import msgspec
 
 from autoglm_fix.agent.state import default_state_dir
 
+_MACHINES = "machines.json"
+
 
 class NoSuchRun(LookupError):
     """No record of a run by that id; ``known`` holds the newest ids there are."""
@@ -57,6 +59,18 @@ class Records:
         """Keep what the run said at its end."""
         self._write(run, "end.json", {"changed": changed, "document": document})
 
+    def machines(self) -> dict[str, str]:
+        """The id of the machine that each host was when it was last reached, by its name."""
+        try:
+            found = _read(self._folder.parent / _MACHINES)
+        except (OSError, ValueError):
+            return {}  # it only serves a note
+        return {str(name): str(machine) for name, machine in found.items()} if isinstance(found, dict) else {}
+
+    def note_machines(self, machines: Mapping[str, str]) -> None:
+        """Keep the ids of the machines that hosts are."""
+        _write(self._folder.parent, _MACHINES, {**self.machines(), **machines})
+
     def load(self, run: str) -> Record:
         """The record of a run. NoSuchRun where there is none."""
         folder = self._folder / Path(run).name
@@ -76,21 +90,28 @@ class Records:
         """The newest run that changed something and has not been undone. NoSuchRun where there is none."""
         for run in reversed(self.runs()):
             record = self.load(run)
-            if record.changed and not (self._folder / run / "undone.json").exists():
+            if record.changed and not self.is_undone(run):
                 return record
         raise NoSuchRun("", ())
+
+    def is_undone(self, run: str) -> bool:
+        """Whether all that a run changed was brought back."""
+        return (self._folder / run / "undone.json").exists()
 
     def mark_undone(self, run: str, document: Mapping[str, Any]) -> None:
         """Note that a run was undone, and with what outcome."""
         self._write(run, "undone.json", document)
 
     def _write(self, run: str, name: str, value: Mapping[str, Any]) -> None:
-        folder = self._folder / run
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = msgspec.json.format(msgspec.json.encode(value), indent=1)
-        handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as out:
-            out.write(text)
+        _write(self._folder / run, name, value)
+
+
+def _write(folder: Path, name: str, value: Mapping[str, Any]) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    text = msgspec.json.format(msgspec.json.encode(value), indent=1)
+    handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        out.write(text)
 
 
 def _read(path: Path) -> Any:

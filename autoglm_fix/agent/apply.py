@@ -136,8 +136,8 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     """Bring back what a run changed here, newest first; each service's state last, and once.
 
     Returns an entry a change: ``path``, ``state`` (``would-restore``, ``would-remove`` for what was not
-    there before, then ``restored``, ``removed`` or ``failed``, or ``refused``) and ``problem``. Where one path was
-    edited since, nothing at all is touched unless ``force``.
+    there before, then ``restored``, ``removed`` or ``failed``, or ``refused``), ``problem``, and whether a service is
+    interrupted by it (``interrupts``). Where one path was edited since, nothing at all is touched unless ``force``.
     """
     journal = Journal(state, run)
     intents, outcomes = _by_number(journal)
@@ -158,7 +158,7 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
         edited = last is not None and results[last] == "made" and _now(ctx, intents[last]) != outcomes[last]["now"]
         problem = f"{target} was edited since" if edited else None
         coming = "would-restore" if "before" in entry or entry["inverse"]["kept"] else "would-remove"
-        report.append({"path": target, "state": coming, "problem": problem})
+        report.append({"path": target, "state": coming, "problem": problem, "interrupts": _is_of_state(entry)})
     refused = any(entry["problem"] for entry in report) and not force
     if dry_run or refused:
         return [{**entry, "state": "refused"} for entry in report] if refused else report

@@ -23,7 +23,7 @@ class Lock:
         """Take the host's lock until it is given back, or until this process ends: one repair at a time.
 
         Returns ``{"held_by": None}`` with who held it ``last``, or who holds it, since when, in which run;
-        ``{"problem": ...}`` where the directory cannot be written, ``{"hold": reason}`` where somebody has put the
+        ``{"problem", "folder"}`` where the directory cannot be written, ``{"hold": reason}`` where somebody has put the
         host on hold, unless it is taken ``despite`` that.
         """
         if self._handle >= 0:
@@ -35,7 +35,7 @@ class Lock:
             os.makedirs(self._state.folder, mode=0o700, exist_ok=True)
             handle = os.open(os.path.join(self._state.folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as err:
-            return {"problem": f"no journal can be kept in {self._state.folder}: {err.strerror}"}
+            return {"problem": err.strerror, "folder": self._state.folder}
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -49,7 +49,7 @@ class Lock:
             os.pwrite(handle, f"run {run} of {who}, since {since}".encode(), 0)
         except OSError as err:
             os.close(handle)
-            return {"problem": f"no journal can be kept in {self._state.folder}: {err.strerror}"}
+            return {"problem": err.strerror, "folder": self._state.folder}
         self._handle = handle
         self._forget_parcels()  # of a run that was killed
         return {"held_by": None, "last": last}

@@ -13,8 +13,11 @@ _MOST = 200
 
 
 def standing(ctx: Context, state: State) -> dict[str, Any]:
-    """``hold``: the reason why nothing may be changed here, None where there is none; ``drained``: see there."""
-    told: dict[str, Any] = {"hold": hold()}
+    """``hold``: the reason why nothing may be changed here, None where there is none; ``drained``: see there.
+
+    ``machine`` is the machine's id, empty where it has none.
+    """
+    told: dict[str, Any] = {"hold": hold(), "machine": text("/etc/machine-id").strip()}
     for run in state.runs():
         # What most hosts have none of is looked at by code that they don't get.
         if '"drain"' in text(state.run_folder(run) + "/journal.jsonl"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from . import options, reaching
 
 if TYPE_CHECKING:
     from autoglm_fix.authored.vault import Keyring
+    from autoglm_fix.connect.connections import Connections
     from autoglm_fix.inventory.routes import Asked, Reach
 
     from .survey import NotLooked, Surveyed
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 @click.command("discover")
 @options.inventory_option
 @options.limit_option
+@options.forks_option
 @reaching.host_options
 @reaching.vault_options
 @click.option("--search", multiple=True, metavar="FOLDER", help="Look for projects and models here first (repeatable).")
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 def command(
     inventories: tuple[str, ...],
     limit: str | None,
+    forks: int,
     search: tuple[str, ...],
     format_: str,
     output: Path | None,
@@ -59,7 +63,7 @@ def command(
     except BadInput as err:
         options.fail_on_bad_input(err, as_json=format_ == "json", secrets=keys.values)
     says = Sentences(options.language(lang))
-    seen, failed = _surveyed(routes, search, accept_new=known["accept_new"])
+    seen, failed = _surveyed(routes, search, forks, accept_new=known["accept_new"])
     secrets = Secrets([*keys.values, *secrets_of({host: to for host, (to, _) in routes.items()})])
     for host, why in failed.items():
         click.echo(f"autoglm-fix: {says.not_looked(host, why, secrets)}", err=True)
@@ -104,32 +108,42 @@ def _is_secret(name: str) -> bool:
 
 
 def _surveyed(
-    routes: Mapping[str, tuple[Reach, Mapping[str, object]]], search: tuple[str, ...], *, accept_new: bool
+    routes: Mapping[str, tuple[Reach, Mapping[str, object]]], search: tuple[str, ...], forks: int, *, accept_new: bool
 ) -> tuple[dict[str, Surveyed], dict[str, NotLooked]]:
-    """What each host holds, and why others could not be looked at."""
-    from concurrent.futures import ThreadPoolExecutor
-
+    """What each host holds, and why others could not be looked at. After a Ctrl-C no host is waited for."""
     from autoglm_fix.connect.connections import Connections
+    from autoglm_fix.engine.crew import Crew, Interrupts
 
-    from .survey import NotLooked, survey
-
-    seen: dict[str, Surveyed] = {}
-    failed: dict[str, NotLooked] = {}
     stop = threading.Event()
-    pool = ThreadPoolExecutor(min(50, len(routes) or 1))
-    with Connections(accept_new=accept_new, stop=stop) as connections, pool:
-        asked = {host: pool.submit(survey, host, to, search, connections) for host, (to, _) in routes.items()}
+    interrupts = Interrupts(stop)
+    with Connections(accept_new=accept_new, stop=stop) as connections, interrupts:
+        hosts = [_Looked(host, to, search, connections) for host, (to, _) in routes.items()]
+        Crew(forks, interrupts).each(hosts, _Looked.work)
+    if stop.is_set():
+        raise KeyboardInterrupt
+    seen = {each.host: each.seen for each in hosts if each.seen is not None}
+    return seen, {each.host: each.why for each in hosts if each.why is not None}
+
+
+@dataclass(eq=False)
+class _Looked:
+    """One host: what it holds, or why it could not be looked at."""
+
+    host: str
+    to: Reach
+    search: tuple[str, ...]
+    connections: Connections
+    seen: Surveyed | None = None
+    why: NotLooked | None = None
+    may_be_left: bool = True
+
+    def work(self) -> None:
+        from .survey import NotLooked, survey
+
         try:
-            for host, answer in asked.items():
-                try:
-                    seen[host] = answer.result()
-                except NotLooked as err:
-                    failed[host] = err
-        except KeyboardInterrupt:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return seen, failed
+            self.seen = survey(self.host, self.to, self.search, self.connections)
+        except NotLooked as err:
+            self.why = err
 
 
 def _print(

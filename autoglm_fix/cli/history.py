@@ -19,7 +19,7 @@ def command(last: int) -> int:
         document = record.document
         counts = document["counts"] if document else {"did not end": len(record.hosts)}
         said = ", ".join(f"{count} {status}" for status, count in counts.items())
-        what = "changed" if record.changed else "looked "
+        what = "undone " if records.is_undone(run) else "changed" if record.changed else "looked "
         click.echo(f"{run}  {what}  {said:<24}  {record.playbook}{_because(record.reason)}")
     return 0
 

@@ -57,6 +57,7 @@ class Outputs:
             options=again,
             choices=choices,
             names=names,
+            machines=records.machines(),
         )
         listeners: list[Listener] = [] if machine and not sys.stderr.isatty() else [self._console]
         if manner.format_ == "json":
@@ -125,6 +126,7 @@ def _keeper(records: Records, remember: Callable[[], None]) -> Listener:
             try:
                 remember()
                 records.finish(event.result.run, result_document(event.result), changed=event.result.changed)
+                records.note_machines({host.name: host.machine for host in event.result.hosts.values() if host.machine})
             except OSError as err:
                 click.echo(f"autoglm-fix: this run is not in the history: {err}", err=True)
 
@@ -134,7 +136,8 @@ def _keeper(records: Records, remember: Callable[[], None]) -> Listener:
 def _again(choice: Choice) -> tuple[str, ...]:
     """The options that a next run needs as well, as they were typed."""
     again: list[str] = []
-    for option, values in (("-i", choice.inventories), ("-e", choice.extra_vars)):
+    limits = [choice.limit] if choice.limit else []
+    for option, values in (("-i", choice.inventories), ("-l", limits), ("-e", choice.extra_vars)):
         for value in values:
             again += [option, value]
     if choice.service:
@@ -152,7 +155,8 @@ def _choices(choice: Choice, manner: options.Manner) -> tuple[str, ...]:
         choices += ["--start-at", choice.start_at]
     if choice.allow:
         choices += ["--allow", ",".join(choice.allow)]
-    return (*choices, *(["--even-if-working"] if manner.even_if_working else []))
+    flags = {"--even-if-working": manner.even_if_working, "--no-verify": manner.no_verify}
+    return (*choices, *(flag for flag, given in flags.items() if given))
 
 
 def _secrets() -> list[str]:

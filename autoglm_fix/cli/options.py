@@ -21,6 +21,8 @@ D = TypeVar("D")
 
 BAD_INPUT = 4
 FAILED = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,19 @@ def language(chosen: str | None) -> str:
 
 
 lang_option = click.option("--lang", type=click.Choice(["en", "zh"]), help="Language of the sentences.")
+forks_option = click.option(
+    "-f", "--forks", type=click.IntRange(1), default=50, show_default=True, help="Hosts at a time."
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask before changes are made.")
 inventory_option = click.option(
     "-i", "--inventory", "inventories", multiple=True, metavar="SOURCE", help="A file, a folder, or 'host1,host2,'."
 )
-limit_option = click.option("-l", "--limit", metavar="PATTERN", help="Only these of the hosts.")
+limit_option = click.option(
+    "-l",
+    "--limit",
+    metavar="PATTERN",
+    help="Only these of the hosts: a pattern as Ansible has them, or as reports print them (gpu[01:16,18:64]).",
+)
 extra_vars_option = click.option(
     "-e", "--extra-vars", "extra_vars", multiple=True, metavar="VARS", help="k=v, JSON, or @FILE."
 )

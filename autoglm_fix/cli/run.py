@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("-t", "--tags", multiple=True, metavar="TAGS", help="Only steps with one of these tags.")
 @click.option("--skip-tags", multiple=True, metavar="TAGS", help="No steps with one of these tags.")
 @click.option("--start-at", metavar="STEP", help="Begin with the step of this name.")
-@click.option("-f", "--forks", type=click.IntRange(1), default=50, show_default=True, help="Hosts at a time.")
+@options.forks_option
 @reaching.host_options
 @reaching.vault_options
 @options.yes_option
@@ -115,9 +115,10 @@ def carry_out(choice: Choice, prepared: Prepared, manner: options.Manner) -> int
         records.start(run_id, choice.playbook, routes, manner.reason)
 
     silent = [step.name for play in prepared.playbook.plays for step in play.steps if step.no_log]
-    with prepared.connections, Outputs(
-        choice, manner, records, remember, silent, prepared.secrets, prepared.names
-    ) as outputs:
+    with (
+        prepared.connections,
+        Outputs(choice, manner, records, remember, silent, prepared.secrets, prepared.names) as outputs,
+    ):
         approve = _approval(manner, outputs, remember)
         return run(order, run_id, outputs.listen, approve, lambda step: step_document(step, english)).exit_code
 

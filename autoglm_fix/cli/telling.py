@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import click
 
 from autoglm_fix import discovery
-from autoglm_fix.discovery import Client, Found, Remark
+from autoglm_fix.discovery import Found, Remark
 from autoglm_fix.locale import Catalogue
 from autoglm_fix.report.safe import safe, safe_lines
 from autoglm_fix.report.secrets import Secrets
@@ -36,13 +36,17 @@ class Sentences:
         if err.fault is None:
             return self.text("not-looked", host=host, reason=secrets.hide(str(err)))
         words = Words(self._language)
-        hint = words.hint(err.fault)
-        reason = secrets.hide(f"{words.fault(err.fault)} {hint}".strip())
-        return self.text("not-looked", host=host, reason=reason)
+        hint = words.hint(err.fault).text
+        said = self.text("not-looked", host=host, reason=secrets.hide(words.fault(err.fault)))
+        return f"{said}\n  {safe(secrets.hide(hint))}" if hint else said
 
     def text(self, code: str, **values: Any) -> str:
         """Any sentence of the catalogue, fit for a terminal."""
         return safe(self._catalogue.text(f"discover.{code}", **values))
+
+    def hosts(self, hosts: Sequence[str]) -> str:
+        """``gpu[01:64] (64 hosts)``."""
+        return Words(self._language).hosts(hosts)
 
     def line(self, found: Found, now: float) -> str:
         """A service in one line: its name, its state, what it serves, and what starts it."""
@@ -75,38 +79,47 @@ class Sentences:
 
 
 def told(seen: Mapping[str, Surveyed], says: Sentences) -> None:
-    """What was found, for people: one line a service, then clients, models, and what could not be seen."""
+    """What was found, for people: one line a service, then clients, models, and what could not be seen.
+
+    Hosts of which the same is to be said are told of at once.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
     for host, each in seen.items():
         served = [found for found in each.found if found.state != "suggested"]
-        click.echo(says.text("services-of" if served else "no-services", host=host))
-        for found in served:
-            click.echo(f"  {says.line(found, each.now)}")
-            for remark in found.remarks:
-                click.echo(f"    {says.remark(remark, each.secrets)}")
-        for client in each.clients:
-            _client(client, each, says)
-        _models(each, says)
-        if not (each.models or served):
-            click.echo(says.text("no-models", searched=list(each.searched)))
-        for reason in each.unseen:
-            click.echo(says.text("unseen", reason=each.secrets.hide(reason)))
+        head = "services-of" if served else "no-services"
+        alike.setdefault((head, *_told(each, served, says)), []).append(host)
+    for (head, *lines), hosts in alike.items():
+        click.echo(says.text(head, host=says.hosts(hosts)))
+        for each_line in lines:
+            click.echo(each_line)
 
 
-def _client(client: Client, seen: Surveyed, says: Sentences) -> None:
-    url = seen.secrets.hide(client.base_url)
-    click.echo(says.text("client", path=client.path, url=url, model=client.model, set_by=client.set_by))
-    click.echo(f"  {says.remark(client.remark, seen.secrets)}")
+def _told(seen: Surveyed, served: Sequence[Found], says: Sentences) -> Iterator[str]:
+    """What is said of one host."""
+    for found in served:
+        yield f"  {says.line(found, seen.now)}"
+        for remark in found.remarks:
+            yield f"    {says.remark(remark, seen.secrets)}"
+    for client in seen.clients:
+        url = seen.secrets.hide(client.base_url)
+        yield says.text("client", path=client.path, url=url, model=client.model, set_by=client.set_by)
+        yield f"  {says.remark(client.remark, seen.secrets)}"
+    yield from _models(seen, says)
+    if not (seen.models or served):
+        yield says.text("no-models", searched=list(seen.searched))
+    for reason in seen.unseen:
+        yield says.text("unseen", reason=seen.secrets.hide(reason))
 
 
-def _models(seen: Surveyed, says: Sentences) -> None:
+def _models(seen: Surveyed, says: Sentences) -> Iterator[str]:
     if seen.models:
-        click.echo(says.text("models"))
+        yield says.text("models")
     for model in seen.models[:_MOST_MODELS]:
-        click.echo(f"  {safe(model.path)}" + (f"  ({safe(model.problem)})" if model.problem else ""))
+        yield f"  {safe(model.path)}" + (f"  ({safe(model.problem)})" if model.problem else "")
     if len(seen.models) > _MOST_MODELS:
-        click.echo(f"  {says.text('more', number=len(seen.models) - _MOST_MODELS)}")
+        yield f"  {says.text('more', number=len(seen.models) - _MOST_MODELS)}"
     if seen.ollama:
-        click.echo(says.text("ollama", models=list(seen.ollama)))
+        yield says.text("ollama", models=list(seen.ollama))
 
 
 def written(seen: Mapping[str, Surveyed], variables: Mapping[str, Mapping[str, object]], says: Sentences) -> str:

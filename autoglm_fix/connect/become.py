@@ -13,6 +13,8 @@ _PLAIN_WORDS = ("env", "LC_ALL=C")
 FORGET = "unset LC_ALL;"
 # What sudo is told to ask with; its modules may ask in their own words, as su and doas do.
 _ASK = "sudo password for %p: "
+# The same in what was heard: no word of the host's.
+OUR_PROMPT = re.compile(r"sudo password for \S+: ?")
 _PROMPT = re.compile(r"password[^\n]{0,200}:[ \t]*\Z", re.IGNORECASE)
 _PROMPT_OF_SUDO = re.compile(r"(password for [^\n]{1,200}|\[sudo: [^\n]{1,200}):[ \t]*\Z", re.IGNORECASE)
 # These of sudo's and doas' own options are ours to choose: whether, and where, a password is asked for; and a shell

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .become import MORE_IS_ASKED, refusal
+from .become import MORE_IS_ASKED, OUR_PROMPT, refusal
 from .channel import ChannelClosed, NotConnected
 from .line import ASKING, NO_MORE, TOO_OLD
 from .route import Become, Route
@@ -79,6 +79,7 @@ class Scene:
         text = f"{heard}\n{said}".replace("\r", "\n")
         if self._secret:
             text = text.replace(self._secret, "***")
+        text = OUR_PROMPT.sub("", text)
         lines = [_CONTROL.sub("", line).strip() for line in text.splitlines()]
         # The shell that runs our part of the line calls itself by the marker.
         theirs = [

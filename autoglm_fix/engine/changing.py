@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from autoglm_fix.agent.changes import Change
-from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.connect import AgentError
 from autoglm_fix.fixes import Declined
@@ -34,6 +34,9 @@ from .slot import Slot, judge_step, look_again, makeable, may_differ, reconsider
 from .slot_gates import interrupts, previewed, shared_keys
 from .surroundings import Surroundings
 from .turns import in_turn
+
+if TYPE_CHECKING:
+    from autoglm_fix.agent.facts.service import Service
 
 Looks = Callable[[Sequence[BoundStep]], Sequence[Look]]
 
@@ -210,7 +213,9 @@ class Changing:
     def _make(self, slot: Slot, changes: Sequence[Change]) -> bool:
         """Whether every change was made. What was not is in the slot's error."""
         self.emit(Doing(self.session.host, "apply", slot.step.name))
+        began = time.monotonic()
         answers = self.session.apply(self.run, slot.step.name, changes, self.spec)
+        took_s = time.monotonic() - began if len(changes) == 1 else None
         self.changed = True
         if isinstance(answers, AgentError):
             self._lost(slot, changes, answers)
@@ -220,7 +225,7 @@ class Changing:
         for change, answer in zip(changes, answers, strict=False):
             problem = None if answer["made"] else str(answer["problem"])
             record = as_shown.get((change.kind, change.path)) or record_of(change, diff="", problem=None)
-            record = replace(record, problem=problem, made=bool(answer["made"]))
+            record = replace(record, problem=problem, made=bool(answer["made"]), took_s=took_s)
             slot.made.append(record)
             self.emit(ChangeMade(self.session.host, slot.step.name, record))
             if problem:

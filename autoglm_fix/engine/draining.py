@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from autoglm_fix.agent.changes import Change
-from autoglm_fix.agent.changes.drain import Drain, Undrain
-from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.connect import AgentError
 from autoglm_fix.locale import Catalogue
@@ -17,6 +16,10 @@ from .results import Fault, StepStatus
 from .session import Session
 from .slot import Slot, record_of
 from .slot_gates import interrupts
+
+if TYPE_CHECKING:
+    from autoglm_fix.agent.changes.drain import Drain, Undrain
+    from autoglm_fix.agent.facts.service import Service
 
 _ENGLISH = Catalogue("en")
 
@@ -59,6 +62,8 @@ class Draining:
             around.append((interrupting[0], self._drain))
         if self.spec.undrain and (around or self.left_by is not None):
             self._beside = interrupting[-1] if interrupting else slots[-1]
+            from autoglm_fix.agent.changes.drain import Undrain
+
             self._undrain = Undrain(
                 self.spec.name,
                 self.spec.undrain,
@@ -70,6 +75,8 @@ class Draining:
         return around
 
     def _offer(self, service: Service | None) -> Drain:
+        from autoglm_fix.agent.changes.drain import Drain
+
         return Drain(
             self.spec.name,
             self.spec.drain,

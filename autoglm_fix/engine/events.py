@@ -133,7 +133,7 @@ class ProofDone:
 
 @dataclass(frozen=True)
 class HostLost:
-    """A host could not be reached, or contact with it was lost."""
+    """A host could not be reached, contact with it was lost, or it cannot be changed."""
 
     host: str
     error: Fault

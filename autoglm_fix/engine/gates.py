@@ -128,7 +128,8 @@ class Gates:
         for group in sorted(set(taken.values())):
             out = set(self._out[group]) | {each for each, its in taken.items() if its == group}
             if len(out) > self.room(group):
-                return group.partition(" ")[2]
+                others = sorted({str(each) for each in self._out[group] if each.host != host})
+                return f"{group.partition(' ')[2]} (out: {', '.join(others[:3]) or '-'})"
         return next((source for source in sorted(sources) if len(self._loads[source] - {host}) >= self._loading), None)
 
     def leave(self, replica: Replica, *, lost: bool = False) -> None:

@@ -67,6 +67,7 @@ class HostWalk:
     current: list[ServiceWalk] = field(default_factory=list)
     started: float = 0.0
     spent_s: float = 0.0
+    machine: str = ""
     _session: Session | None = None
     _changing: bool = False
     _cut_short: bool = False
@@ -200,6 +201,7 @@ class HostWalk:
             error=self.error,
             rollback=self.rollback,
             duration_s=self.spent_s,
+            machine=self.machine,
         )
 
     def _proofs(self, walk: ServiceWalk) -> list[Proof]:
@@ -223,22 +225,21 @@ class HostWalk:
     # -- inside
 
     def _look(self, play: int) -> None:
-        scripts = self.target.plays[play]
+        scripts, around = self.target.plays[play], self.around
         self.current = []
         if not scripts or not self.able:
             return
         if self._session is None:
             self.started = time.monotonic()
-            self.around.emit(HostStarted(self.target.name))
-            around = self.around
+            around.emit(HostStarted(self.target.name))
             self._session = Session(
                 self.target.name, self.target.connect, self.target.state_dir, around.stop, around.emit, around.store
             )
-        around = self.around
         self.current = [ServiceWalk(self._session, script, around) for script in scripts]
         self.walks += self.current
         for walk in self.current:
             walk.look()
+        self.machine = self._session.machine
         self._cut_short = around.stop.is_set()
 
     def _change(self, on_failure: str) -> None:
@@ -333,17 +334,15 @@ class HostWalk:
             self.behind = err.behind
             fault = Fault(err.code, err.values, err.tail, err.behind)
             self._end(HostStatus.FAILED if err.refused else HostStatus.UNREACHABLE, fault)
-            self.around.emit(HostLost(self.target.name, fault))
         except ChannelClosed as end:
             self.behind = end.behind
-            trouble, fault = loss(self.target.name, end, changing=self._changing)
-            self._end(trouble, fault)
-            self.around.emit(HostLost(self.target.name, fault))
+            self._end(*loss(self.target.name, end, changing=self._changing))
         except Exception as err:
             tail = tuple(traceback.format_exc().splitlines()[-20:])
             self._end(HostStatus.FAILED, Fault("run.bug", {"what": self.target.name, "message": repr(err)}, tail))
 
     def _end(self, trouble: HostStatus, error: Fault) -> None:
-        """This befell the host, unless nobody waits for it any more."""
+        """This befell the host, unless nobody waits for it any more. It is told at once."""
         if self.trouble is None:
             self.trouble, self.error = trouble, error
+        self.around.emit(HostLost(self.target.name, error))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from autoglm_fix.agent.changes import Change
-from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.fixes import Declined
 
 from .draining import Draining
@@ -14,6 +14,9 @@ from .restarts import in_vain, place_of, start_of, without_starts
 from .session import Session
 from .slot import Slot
 from .slot_gates import previewed, without_a_drain
+
+if TYPE_CHECKING:
+    from autoglm_fix.agent.facts.service import Service
 
 
 def preview(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from autoglm_fix.agent.changes import Change
-from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.fixes import Declined
 
@@ -14,6 +14,9 @@ from .gather import Facts
 from .look import Look, refused, touches
 from .results import ChangeRecord
 from .slot import Slot, is_open
+
+if TYPE_CHECKING:
+    from autoglm_fix.agent.facts.service import Service
 
 _RESTART = "restart"
 _OF_ALL = "restart.after-changes"
@@ -69,6 +72,8 @@ def service_now(facts: Facts, spec: ServiceSpec) -> Service | None:
     """The service as it is; None where it cannot be told, or where a model is loaded by whoever needs it."""
     if spec.manager == "none" and not spec.endpoint:
         return None
+    from autoglm_fix.agent.facts.service import Service
+
     service = facts.one(Service)
     return service if isinstance(service, Service) else None
 

@@ -75,7 +75,8 @@ class ChangeRecord:
 
     ``code`` and ``values`` are its sentence's; ``summary`` is that sentence in English. ``shared`` names what it
     touches by the name that every host has for it, where that is on a filesystem that several may have; ``loads`` is
-    the source that it reads weights from, where many hosts may read from it. ``size`` is the bytes that move for it.
+    the source that it reads weights from, where many hosts may read from it. ``size`` is the bytes that move for it,
+    ``took_s`` how long it took to make, where it was made by itself.
     """
 
     kind: str
@@ -91,6 +92,7 @@ class ChangeRecord:
     shared: str = ""
     loads: str = ""
     size: int | None = None
+    took_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Rollback:
 
 @dataclass(frozen=True)
 class HostResult:
-    """One host at the end of a run."""
+    """One host at the end of a run. ``machine`` is the id of the machine that it was, empty where nobody knows."""
 
     name: str
     status: HostStatus
@@ -147,6 +149,7 @@ class HostResult:
     error: Fault | None = None
     rollback: Rollback | None = None
     duration_s: float = 0.0
+    machine: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import msgspec
 
 from autoglm_fix.agent.changes import KINDS, Change, to_wire
 from autoglm_fix.agent.service import ServiceSpec
-from autoglm_fix.connect import Agent, AgentError, Channel, ChannelClosed, Request
+from autoglm_fix.connect import Agent, AgentError, Channel, ChannelClosed, NotConnected, Request
 from autoglm_fix.resolve.parcels import NoParcel, Parcel, parcels_of
 
 from .events import Listener, LogLine, Progress
@@ -25,6 +25,9 @@ _NO_DEADLINE_S = 7 * 24 * 3600.0
 _IDLE_S = 90.0
 _TURN_S = 0.2
 _STANDING_S = 30.0
+# Files that are to come back are compared, large ones too.
+_PREVIEW_S = 600.0
+_MACHINE_ID = 64
 # Half-done, these leave a service worse than either end: the agent carries them through alone.
 _FINISHING = frozenset({"install", "restart", "daemon-reload", "recreate"})
 
@@ -91,6 +94,7 @@ class Session:
         self._locked = False
         self.shared = False
         self.standing: Standing | None = None
+        self.machine = ""
 
     def close(self) -> None:
         self._agent.close()
@@ -134,6 +138,7 @@ class Session:
     def _take_standing(self, reply: Any) -> None:
         # Whoever takes the lock asks again.
         told = reply if isinstance(reply, Mapping) else {}
+        self.machine = str(told.get("machine") or self.machine)[:_MACHINE_ID]
         self.standing = Standing(told.get("hold"), told.get("drained") or {})
 
     def begin(self, run: str, who: str, *, despite_hold: bool = False) -> list[str]:
@@ -149,6 +154,8 @@ class Session:
         renewed = False
         try:
             answer = self._agent.lock(run, who, despite=despite_hold)
+        except NotConnected:
+            raise  # no agent ever started: a password that was refused is not tried again
         except ChannelClosed as lost:
             if lost.behind is not None or self._stop.is_set():
                 raise
@@ -165,7 +172,7 @@ class Session:
             raise OnHold(str(answer["hold"]))
         self.shared = renewed or str(answer.get("last")).startswith(f"run {run} ")
         if answer.get("problem"):
-            raise Refusal("run.no-journal", {"problem": answer["problem"]})
+            raise Refusal("run.no-journal", {"folder": answer["folder"], "problem": answer["problem"]})
         if answer["held_by"] is not None:
             raise Refusal("run.locked", {"held_by": answer["held_by"]})
         self._locked = True
@@ -213,7 +220,8 @@ class Session:
     def undo(self, run: str, *, force: bool = False, dry_run: bool = False) -> list[Mapping[str, Any]]:
         """Bring back what a run changed here; see ``agent.apply.undo``."""
         arguments = {"run": run, "force": force, "dry_run": dry_run}
-        request = Request("undo", arguments, modules=(f"{_AGENT}.apply",), deadline_s=_NO_DEADLINE_S)
+        deadline_s = _PREVIEW_S if dry_run else _NO_DEADLINE_S
+        request = Request("undo", arguments, modules=(f"{_AGENT}.apply",), deadline_s=deadline_s)
         reply: list[Mapping[str, Any]] = self._answer(request, "an undo", stoppable=False)
         return reply
 

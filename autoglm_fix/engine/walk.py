@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.proof import Proof
 
 from .bound import DEEP, BoundStep
@@ -27,6 +26,9 @@ from .slot_gates import may_interrupt, sources_of
 from .surroundings import Surroundings
 from .turns import in_turn
 from .verdict import first_cause
+
+if TYPE_CHECKING:
+    from autoglm_fix.agent.facts.service import Service
 
 # What a second look asks where the answer was none that a whole model would give.
 _OF_GARBAGE = ("weights",)

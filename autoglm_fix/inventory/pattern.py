@@ -175,7 +175,9 @@ class _Matcher:
 
     def _instead_of(self, piece: str) -> str:
         if piece.endswith("...]") or piece == "...":
-            return "This list was cut where it was printed. '@failed:RUN' names all hosts on which a run did not end well."
+            return (
+                "This list was cut where it was printed. '@failed:RUN' names all hosts on which a run did not end well."
+            )
         if ":" in piece and all(part.lstrip("&!") in self._names for part in split(piece.replace(":", ","))):
             return "Next to commas a colon is part of a name: write commas alone."
         if len(self.problems) >= _MOST_HINTS:

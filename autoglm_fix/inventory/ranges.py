@@ -33,7 +33,7 @@ def without_lists(pattern: str) -> str:
 
 
 def unlisted(name: str) -> list[str]:
-    """A pattern with lists of ranges, ``gpu[1:3,7]``, as several without: ``gpu[1:3]``, ``gpu7``. Ours, not Ansible's."""
+    """A pattern with lists of ranges as several without: ``gpu[1:3,7]`` is ``gpu[1:3]``, ``gpu7``. Not Ansible's."""
     found = _LIST.search(name)
     if found is None:
         return [name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from .traced import Traced, read_as, written
 
 ARGV = "record of the command"
 VARIABLES = "record of the variables"
+_PIECE = re.compile(r"[^\\]+|\\u.{4}|\\.")
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,11 @@ def _words(text: Text) -> Iterator[Word]:
 
 
 def _value(raw: Traced) -> Traced:
-    """A JSON string letter by letter."""
+    """A JSON string, escape by escape and as it stands between them."""
     pieces = []
-    at = 1
-    while at < len(raw) - 1:
-        end = at + (1 if raw.text[at] != "\\" else 6 if raw.text[at + 1] == "u" else 2)
-        pieces.append((str(json.loads(f'"{raw.text[at:end]}"')), at, end, _wrote))
-        at = end
+    for found in _PIECE.finditer(raw.text, 1, len(raw) - 1):
+        text = found[0]
+        pieces.append((str(json.loads(f'"{text}"')) if text[0] == "\\" else text, *found.span(), _wrote))
     return read_as(raw, pieces)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import string
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
 
 import yaml
@@ -67,6 +66,8 @@ class Catalogue:
 
 @functools.cache
 def _topic(language: str, topic: str) -> dict[str, Any]:
+    from importlib import resources
+
     source = resources.files(__name__) / language / f"{topic}.yml"
     with source.open("rb") as handle:
         entries: dict[str, Any] = yaml.load(handle, Loader=_Loader)

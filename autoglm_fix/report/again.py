@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 _SETS = re.compile(r"-e (\w+)=")
+# These stand before all others that are typed again.
+_WITH_A_VALUE = ("-i", "-l", "-e", "--service")
+_GIVES_A_PASSWORD = re.compile(r"-[KkJ]|--[a-z-]*(?:pass|vault)[a-z-]*")
 
 
 @dataclass(frozen=True)
 class Again:
     """How this run was asked for: the playbook and the options that a next run needs as well.
 
-    ``options`` are those that choose hosts and values (``-i``, ``-e`` without secrets), each with its
-    value, as typed; ``choices`` those that choose steps and changes (``-t``, ``--allow``).
+    ``options`` are those that choose hosts and values (``-i``, ``-l``, ``-e`` without secrets), each with its
+    value, and behind them those that say how hosts are reached, as typed; ``choices`` are those that choose
+    steps and changes (``-t``, ``--allow``).
     """
 
     playbook: str
@@ -23,8 +27,9 @@ class Again:
     choices: tuple[str, ...] = ()
 
     def run(self, *more: str) -> str:
-        """A run of all steps, with more options."""
-        return shlex.join(("autoglm-fix", "run", self.playbook, *self.options, *more))
+        """A run of all steps, with more options; a limit among them takes the place of this run's."""
+        options = self._without({"-l"}) if "-l" in more else self.options
+        return shlex.join(("autoglm-fix", "run", self.playbook, *options, *more))
 
     def failed(self, run: str) -> str:
         """The same run again, on the hosts on which it did not end well."""
@@ -44,16 +49,19 @@ class Again:
             if command == offered or command.startswith(f"{offered} "):
                 playbook = () if verb == "verify" and self.playbook == "no-output" else (self.playbook,)
                 rest = command[len(offered) :]
-                start = shlex.join(("autoglm-fix", verb, *playbook, *self._without(set(_SETS.findall(rest)))))
+                start = shlex.join(("autoglm-fix", verb, *playbook, *self._without(variables=set(_SETS.findall(rest)))))
                 return start + rest
         return command
 
-    def _without(self, names: set[str]) -> tuple[str, ...]:
-        """The options but for the variables that the offered command sets anew."""
-        kept: list[str] = []
-        for option, value in zip(self.options[::2], self.options[1::2], strict=False):
-            if option != "-e" or value.partition("=")[0] not in names:
-                kept += [option, value]
+    def _without(self, names: Collection[str] = (), variables: Collection[str] = ()) -> tuple[str, ...]:
+        """The options but for those of these names, and for the variables that the offered command sets anew."""
+        kept, left = [], list(self.options)
+        while left:
+            own = left[:2] if left[0] in _WITH_A_VALUE else left[:1]
+            del left[: len(own)]
+            set_anew = own[0] == "-e" and own[1].partition("=")[0] in variables
+            if own[0] not in names and not set_anew:
+                kept += own
         return tuple(kept)
 
     def completed_in(self, text: str) -> str:
@@ -66,7 +74,11 @@ class Again:
         limit = () if tuple(hosts) == ("localhost",) else ("-l", host)
         return self.run(*limit, "--dry-run", "-v")
 
-    @staticmethod
-    def undo(run: str) -> str:
-        """What takes the changes of a run back."""
-        return shlex.join(("autoglm-fix", "undo", run))
+    def undo(self, run: str) -> str:
+        """What takes the changes of a run back: with what passwords come from, which no record keeps."""
+        return shlex.join(("autoglm-fix", "undo", run, *self._passwords()))
+
+    def _passwords(self) -> tuple[str, ...]:
+        """The inventories and the options of reaching hosts, where one of these gives a password."""
+        kept = self._without({"-e", "-l", "--service"})
+        return kept if any(_GIVES_A_PASSWORD.fullmatch(word) for word in kept) else ()

@@ -61,6 +61,7 @@ def host_document(host: HostResult, words: Words) -> dict[str, Any]:
         "steps": [step_document(step, words) for step in host.steps],
         "proof": [proof_document(play, proof, words) for play, proof in host.proof],
         "error": _fault(host.error, words),
+        "machine": host.machine or None,
     }
 
 

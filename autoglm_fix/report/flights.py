@@ -11,6 +11,7 @@ from autoglm_fix.engine.events import (
     HostDone,
     HostLookedAt,
     HostLost,
+    HostSettled,
     HostStarted,
     LogLine,
     PlansReady,
@@ -18,6 +19,7 @@ from autoglm_fix.engine.events import (
 )
 
 from .lines import Line, Span, line
+from .tally import Tally
 from .words import Words, amount, duration
 
 # The unit of waiting: how long it has taken, and how long it may.
@@ -60,8 +62,9 @@ class Flights:
     Each change replaces the whole mapping, so that another thread may draw it at any time.
     """
 
-    def __init__(self, words: Words, clock: Callable[[], float]) -> None:
+    def __init__(self, words: Words, clock: Callable[[], float], tally: Tally | None = None) -> None:
         self._words = words
+        self._tally = tally
         self._clock = clock
         self._flying: dict[str, Flight] = {}
 
@@ -76,14 +79,19 @@ class Flights:
             self._set(replace(self._of(event.host, now), measure=self._measured(event, now)))
         elif isinstance(event, LogLine):
             self._set(replace(self._of(event.host, now), said=event.line, said_at=now))
-        elif isinstance(event, (HostDone, HostLost, HostLookedAt)):
+        elif isinstance(event, (HostDone, HostLost, HostLookedAt, HostSettled)):
             gone = event.host.name if isinstance(event, HostDone) else event.host
             self._flying = {host: flight for host, flight in self._flying.items() if host != gone}
         elif isinstance(event, PlansReady):
             self._flying = {}
 
     def lines(self, room: int) -> list[Line]:
-        """At most ``room`` lines, those first that have been at it longest."""
+        """At most ``room`` lines: of a fleet how far it is, then those first that have been at it longest."""
+        if self._tally is None or not self._tally.is_fleet or room < 2:
+            return self._hosts(room)
+        return [line(Span(self._tally.text(), "strong"), whole=True), *self._hosts(room - 1)]
+
+    def _hosts(self, room: int) -> list[Line]:
         flights = sorted(self._flying.values(), key=lambda flight: flight.since)
         shown = flights if len(flights) <= room else flights[: room - 1]
         drawn = [self._line(flight) for flight in shown]
@@ -91,6 +99,17 @@ class Flights:
             hidden = self._words.count("report.flights-more", len(flights) - len(shown))
             drawn.append(line(Span(hidden, "faint"), whole=True))
         return drawn
+
+    def at_it(self) -> list[tuple[str, str, float]]:
+        """Each host at work, what it is at, and for how many seconds it has been."""
+        now = self._clock()
+        flights = list(self._flying.values())
+        return [(flight.host, self._doing(flight), now - flight.since) for flight in flights]
+
+    def _doing(self, flight: Flight) -> str:
+        phase = self._words.name("phase", flight.phase)
+        what = self._words.work(flight.measure.what) if flight.measure is not None else flight.what
+        return f"{phase} {what}".rstrip()
 
     def measure(self, host: str) -> Measure | None:
         """How far the work of a host is."""

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TextIO
 
 from autoglm_fix.engine.events import Event, RunDone
-from autoglm_fix.engine.results import ChangeRecord, RunResult, StepResult
+from autoglm_fix.engine.results import ChangeRecord, HostStatus, RunResult, StepResult
 
 from .again import Again
 from .lines import Line, Span, diff_lines
@@ -41,7 +41,10 @@ class HtmlReport:
     def __call__(self, event: Event) -> None:
         """Write at the end of the run."""
         if isinstance(event, RunDone):
-            words, again = Words(self._language, self._names), Again(event.result.playbook, self._options, self._choices)
+            words, again = (
+                Words(self._language, self._names),
+                Again(event.result.playbook, self._options, self._choices),
+            )
             self._stream.write("\n".join(page(event.result, words, again)) + "\n")
             self._stream.flush()
 
@@ -86,7 +89,8 @@ def _group(group: Outcome, result: RunResult, summary: Summary, words: Words) ->
     head, *body = summary.group(group, result)
     yield f'<section class="{STATUS_STYLE[group.first.status.value]}"><h2>{_spans(head.spans)}</h2>'
     yield from _lines(body)
-    steps = [part for step in group.first.steps for part in parts(step)]
+    untouched = group.first.status is HostStatus.UNTOUCHED
+    steps = [] if untouched else [part for step in group.first.steps for part in parts(step)]
     if steps:
         heading = words.say("report.page-steps")
         yield f"<details><summary>{_text(heading)} ({len(steps)})</summary>"

@@ -27,7 +27,6 @@ from autoglm_fix.engine.events import (
     RunStarted,
     StepDone,
 )
-
 from autoglm_fix.engine.results import HostStatus
 
 from .document import SCHEMA, change_document, host_document, proof_document, result_document, step_document

@@ -12,6 +12,10 @@ from .outcome import alike, parts, told_alike, waiting
 from .words import Words, amount, interrupts
 
 _FOLDED = 6
+# So many distinct plans are shown with their findings and diffs, the others by their changes alone.
+_FULL = 6
+# More distinct plans than these, and hosts are put together that differ in paths or numbers only.
+_DISTINCT = 20
 _RISK: dict[str, Style] = {"safe": "good", "restart": "warn"}
 _SEVERITY: dict[str, Style] = {"error": "bad", "warning": "warn", "info": "faint"}
 
@@ -26,30 +30,76 @@ class PlanView:
         self._verbosity = verbosity
         self._sharing: dict[str, list[str]] = {}
 
-    def lines(self, plans: Sequence[HostPlan], *, deeper: bool = False) -> Iterator[Line]:
-        """All plans, identical ones once, those of the most hosts first; hosts without a step have none."""
+    def lines(
+        self,
+        plans: Sequence[HostPlan],
+        *,
+        deeper: bool = False,
+        batches: Sequence[Sequence[str]] = (),
+        most_out: int | str = 1,
+    ) -> Iterator[Line]:
+        """All plans, identical ones once, those of the most hosts first; hosts without a step have none.
+
+        Hosts are changed in ``batches``, and ``most_out`` replicas of one model are out at once.
+        """
         plans = [plan for plan in plans if plan.steps]
         say = self._words.say
         self._sharing = _sharing(plans)
-        groups: dict[Hashable, list[HostPlan]] = {}
-        for plan in plans:
-            groups.setdefault(likeness(plan), []).append(plan)
         if deeper:
             yield line(Span(say("report.plan-deeper"), "strong"))
         idle = []
-        for group in sorted(groups.values(), key=len, reverse=True):
+        shown = 0
+        for group in self._groups(plans):
             hosts = [plan.host for plan in group]
-            if not any(_speaks(part, self._verbosity) for step in group[0].steps for part in parts(step)):
+            steps = [part for step in group[0].steps for part in parts(step)]
+            if not any(_speaks(step, self._verbosity) for step in steps):
                 idle += hosts
                 continue
             yield line(Span(say("report.plan-for", hosts=self._words.hosts(hosts)), "strong"))
-            yield from self._steps([part for step in group[0].steps for part in parts(step)])
+            yield from self._steps(steps) if shown < _FULL or self._whole or self._verbosity else self._brief(steps)
+            if any(likeness(plan) != likeness(group[0]) for plan in group):
+                yield line(Span(say("report.plan-differ", host=hosts[0]), "faint"), indent=2)
+            shown += 1
         if idle:
             yield line(say("report.plan-idle", hosts=self._words.hosts(idle)))
+        if shown > _FULL and not (self._whole or self._verbosity):
+            yield line(Span(say("report.plan-brief"), "faint"))
         if self._total and len(idle) < len(plans):
             yield line(self._count(plans))
         yield from self._moved(plans)
-        yield from self._interrupted(plans)
+        yield from self._interrupted(plans, most_out)
+        yield from self._order(batches)
+
+    def _groups(self, plans: Sequence[HostPlan]) -> list[list[HostPlan]]:
+        """The plans that are one; of too many, those that differ in paths or numbers only."""
+        groups: dict[Hashable, list[HostPlan]] = {}
+        for plan in plans:
+            groups.setdefault(likeness(plan), []).append(plan)
+        if len(groups) > _DISTINCT and not self._verbosity:
+            alike: dict[Hashable, list[HostPlan]] = {}
+            for group in groups.values():
+                alike.setdefault(likeness(group[0], exact=False), []).extend(group)
+            groups = alike
+        return sorted(groups.values(), key=len, reverse=True)
+
+    def _brief(self, steps: Sequence[StepResult]) -> Iterator[Line]:
+        """A line for each change, and for each step that has none."""
+        for step in steps:
+            for change in step.changes:
+                risk = Span(self._words.risk(change), _risk_style(change))
+                yield line(self._words.what(change), "  ", risk, indent=4)
+            if not step.changes and _speaks(step, self._verbosity):
+                status = self._words.name("step", step.status.value)
+                yield line(Span(status, "bad"), self._words.colon, step.name, indent=4)
+
+    def _order(self, batches: Sequence[Sequence[str]]) -> Iterator[Line]:
+        """Who comes first, where not all come at once."""
+        if len(batches) > 1:
+            left = sum(map(len, batches[1:]))
+            then = self._words.count(
+                "report.plan-then", len(batches) - 1, hosts=self._words.count("report.hosts", left)
+            )
+            yield line(self._words.say("report.plan-first", hosts=self._words.hosts(batches[0]), then=then))
 
     def _steps(self, steps: Sequence[StepResult]) -> Iterator[Line]:
         waits = [step for number, step in enumerate(steps) if waiting(step, steps[:number])]
@@ -127,11 +177,12 @@ class PlanView:
             said = self._words.say("report.plan-bytes", total=total, most=most)
             yield line(Span(said, "warn"))
 
-    def _interrupted(self, plans: Sequence[HostPlan]) -> Iterator[Line]:
+    def _interrupted(self, plans: Sequence[HostPlan], most_out: int | str) -> Iterator[Line]:
         services = [name for plan in plans for name in _interrupted(plan)]
         if services:
             names = self._words.joined(dict.fromkeys(services))
-            yield line(Span(self._words.count("report.plan-interrupts", len(services), services=names), "warn"))
+            said = self._words.count("report.plan-interrupts", len(services), services=names, most=most_out)
+            yield line(Span(said, "warn"))
 
     def _count(self, plans: Sequence[HostPlan]) -> str:
         words = self._words
@@ -187,13 +238,19 @@ def _speaks(step: StepResult, verbosity: int) -> bool:
     return bool(verbosity or loud or step.changes or step.declined or step.error)
 
 
-def likeness(plan: HostPlan) -> Hashable:
-    """Plans are one where a yes to one is a yes to all: the same findings, changes and bytes."""
+def likeness(plan: HostPlan, *, exact: bool = True) -> Hashable:
+    """Plans are one where a yes to one is a yes to all: the same findings, changes and bytes.
+
+    Not ``exact``: the same kinds of them, with the same risks.
+    """
     return tuple(
-        (
-            alike(part, True, plan.host),
-            tuple((change.summary, change.risk, change.undo, change.diff, change.problem) for change in part.changes),
-        )
+        (alike(part, exact, plan.host), tuple(_change(change, exact) for change in part.changes))
         for step in plan.steps
         for part in parts(step)
     )
+
+
+def _change(change: ChangeRecord, exact: bool) -> Hashable:
+    if exact:
+        return (change.summary, change.risk, change.undo, change.diff, change.problem)
+    return (change.code, change.risk, change.undo, change.problem is None)

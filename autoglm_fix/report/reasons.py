@@ -22,7 +22,7 @@ def reason(fault: Fault | None, host: str, *, exact: bool = True) -> Hashable:
     if fault is None:
         return None
     way = (fault.code, fault.behind, fault.values.get("jump"))
-    return (*way, *(_bare(fault.values[name], host) for name in _TOLD if name in fault.values)) if exact else way
+    return (*way, *(bare(fault.values[name], host) for name in _TOLD if name in fault.values)) if exact else way
 
 
 def in_common(faults: Mapping[str, Fault]) -> Fault:
@@ -32,6 +32,11 @@ def in_common(faults: Mapping[str, Fault]) -> Fault:
     return Fault(first.code, said, first.tail, first.behind)
 
 
+def names_itself(fault: Fault, shared: Fault) -> bool:
+    """Whether a host's fault says no more than what all of them share, but for its own name."""
+    return all(value == fault.values[name] or value is _HOST for name, value in shared.values.items())
+
+
 def _common(name: str, faults: Mapping[str, Fault]) -> Any:
     found = {host: fault.values.get(name) for host, fault in faults.items()}
     first = next(iter(found.values()))
@@ -39,11 +44,11 @@ def _common(name: str, faults: Mapping[str, Fault]) -> Any:
         return first
     if all(value == host for host, value in found.items()):
         return _HOST
-    bare = {_bare(value, host) for host, value in found.items()}
-    return AsItIs(bare.pop()) if len(bare) == 1 and isinstance(first, str) else _OPEN
+    left = {bare(value, host) for host, value in found.items()}
+    return AsItIs(left.pop()) if len(left) == 1 and isinstance(first, str) else _OPEN
 
 
-def _bare(value: Any, host: str) -> str:
+def bare(value: Any, host: str) -> str:
     """A value without what is this host's alone."""
     text = str(value) if not host else re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", _OPEN, str(value))
     return _OWN.sub(_OPEN, text)

@@ -39,6 +39,7 @@ def definitions() -> dict[str, Any]:
             services={"type": "object", "additionalProperties": _service()},
             steps={"type": "array", "items": _ref("step")},
             proof={"type": "array", "items": _ref("proof")},
+            machine=_or_null(_TEXT),
         ),
         "step": _object(
             play=_TEXT,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
-from autoglm_fix.engine.results import ChangeRecord, Fault, HostStatus, StepResult, StepStatus
+from autoglm_fix.engine.results import ChangeRecord, Fault, HostResult, HostStatus, StepResult, StepStatus
 from autoglm_fix.proof import Proof
 
 from .again import Again
 from .lines import Line, Span, Style, cells, labelled, line
 from .outcome import BAD, Outcome, left, steps_of, told_alike, waiting
 from .proof_view import proof_lines
-from .reasons import in_common
+from .reasons import in_common, names_itself
 from .safe import safe_lines
-from .words import Advice, Words
+from .words import Advice, Words, duration, interrupts
 
 _LABELS = ("cause", "fix", "plan", "proof", "left", "why", "note")
 _SHOWN = 5
@@ -41,8 +41,8 @@ class ServiceView:
         """What concerns the host as a whole: why it was lost, steps of no service, what was taken back."""
         host = self._group.first
         if host.error is not None:
-            yield from self._why(host.error)
-            advice = self._advised(self._words.hint(host.error))
+            told = yield from self._why(host.error)
+            advice = self._advised(self._words.hint(told))
             if advice:
                 yield self._line("", advice)
         if host.status is HostStatus.UNTOUCHED:
@@ -62,6 +62,7 @@ class ServiceView:
         # What is left of a step is to be done first, and the proof then asked again.
         advised = (lambda advice: "") if self._unsolved(steps)[0] else self._advised
         yield from self._steps(steps, host.services[name].cause)
+        yield from self._interruption(name)
         for index, (_, proof) in enumerate(host.proof):
             if proof.service == name:
                 alike = [each.proof[index][1] for each in self._group.results]
@@ -137,6 +138,23 @@ class ServiceView:
                     yield self._line("note", words.refusal(declined))
                     yield self._line("", self._advised(words.hint(declined)))
 
+    def _interruption(self, service: str) -> Iterator[Line]:
+        """That callers had to go without the service: how often, for how long, and whether they were led elsewhere."""
+        words = self._words
+        made = [change for step in steps_of(self._group.first, service) for change in step.changes if change.made]
+        times = sum(map(interrupts, made))
+        if not times:
+            return
+        took = [_away_s(host, service) for host in self._group.results]
+        away = [seconds for seconds in took if seconds is not None]
+        shortest, longest = (duration(min(away)), duration(max(away))) if away else ("", "")
+        for_how_long = shortest if shortest == longest else words.say("report.from-to", first=shortest, last=longest)
+        said = [words.count("report.interrupted-for" if away else "report.interrupted", times, duration=for_how_long)]
+        kinds = {change.kind for change in made}
+        if "drain" in kinds:
+            said.append(words.say("report.drained" if "undrain" in kinds else "report.still-drained"))
+        yield self._line("note", words.joined(said))
+
     def _change(self, status: StepStatus, change: ChangeRecord, path: bool) -> tuple[str, Span]:
         words = self._words
         said = words.change(change, path=path or self._verbosity > 0)
@@ -193,15 +211,19 @@ class ServiceView:
         errors = [each.error for each in self._group.results]
         return None if all(error == errors[0] for error in errors) else self._group.first.name
 
-    def _why(self, fault: Fault) -> Iterator[Line]:
-        """What is true of all of these hosts, and what one of them adds to it."""
-        words, example = self._words, self.example
-        shared = in_common({each.name: each.error for each in self._group.results if each.error is not None})
+    def _why(self, fault: Fault) -> Generator[Line, None, Fault]:
+        """What is true of all of these hosts, and what one of them adds to it. What advice is to be given about."""
+        words, results = self._words, self._group.results
+        shared = in_common({each.name: each.error for each in results if each.error is not None})
         yield self._line("why", Span(words.fault(shared), "bad"))
-        if example is not None:
-            own = words.fault(fault) if shared.values != fault.values else ""
-            yield self._line("", words.say("report.for-example", host=example), own and words.colon, own)
+        alike = names_itself(fault, shared)
+        one_says = any(each.error is not None and each.error.tail != fault.tail for each in results)
+        if one_says or not alike:
+            own = "" if alike else words.fault(fault)
+            said = words.say("report.for-example", host=self._group.first.name)
+            yield self._line("", said, own and words.colon, own)
         yield from self._tail(fault)
+        return shared if alike else fault
 
     def _fault(self, fault: Fault) -> Iterator[Line]:
         yield self._line("why", Span(self._words.fault(fault), "bad"))
@@ -248,6 +270,14 @@ class ServiceView:
         shown = "" if label == self._last else self._labels.get(label, "")
         self._last = label or self._last
         return labelled(shown, self._width, *parts, indent=2)
+
+
+def _away_s(host: HostResult, service: str) -> float | None:
+    """How long it took to make what interrupts a service of a host; None where that is not known."""
+    changes = [change for step in steps_of(host, service) for change in step.changes]
+    took = [change.took_s for change in changes if change.made and interrupts(change)]
+    known = [seconds for seconds in took if seconds is not None]
+    return sum(known) if known and len(known) == len(took) else None
 
 
 def _doubtful(proof: Proof) -> bool:

@@ -8,6 +8,7 @@ from autoglm_fix.engine.results import HostStatus, RunResult
 
 from .again import Again
 from .lines import Line, Span, Style, line
+from .machines import machine_notes
 from .outcome import Outcome, is_taken_back, made, outcomes, planned, verdict, verdicts
 from .service_view import ServiceView
 from .words import Words, duration
@@ -25,11 +26,21 @@ _NOT_BEGUN = (HostStatus.UNTOUCHED, HostStatus.INTERRUPTED)
 class Summary:
     """The lines of a summary. The first one counts; groups of hosts follow, worst first.
 
-    ``whole``: the names of a group's hosts are not cut to a line.
+    ``whole``: the names of a group's hosts are not cut to a line. ``machines`` are the ids of the machines that hosts
+    were in earlier runs.
     """
 
-    def __init__(self, words: Words, again: Again, *, verbosity: int = 0, whole: bool = False) -> None:
+    def __init__(
+        self,
+        words: Words,
+        again: Again,
+        *,
+        verbosity: int = 0,
+        whole: bool = False,
+        machines: Mapping[str, str] | None = None,
+    ) -> None:
         self._whole = whole
+        self._machines = machines or {}
         self._words = words
         self._again = again
         self._verbosity = verbosity
@@ -42,6 +53,10 @@ class Summary:
         for group in outcomes(result):
             yield line()
             yield from self.group(group, result)
+        notes = list(machine_notes(result, self._machines, self._words))
+        if notes:
+            yield line()
+            yield from (line(Span(each, "warn")) for each in notes)
         last = list(self.after(result))
         if last:
             yield line()

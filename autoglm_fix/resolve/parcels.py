@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -61,6 +60,8 @@ def fetched(parcel: Parcel, folder: Path, credentials: str = "") -> Path:
     path = place / parcel.name
     if not path.is_file():
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        import tempfile
+
         handle, part = tempfile.mkstemp(dir=place)
         try:
             os.close(handle)

@@ -137,7 +137,8 @@ def test_a_dry_undo_tells_and_touches_nothing(tmp_path: Path, state: State) -> N
     path = tmp_path / "config.json"
     path.write_text("one")
     make(state, edit(path, "two"))
-    assert undo(state, dry_run=True) == [{"path": str(path), "state": "would-restore", "problem": None}]
+    coming = {"path": str(path), "state": "would-restore", "problem": None, "interrupts": False}
+    assert undo(state, dry_run=True) == [coming]
     assert path.read_text() == "two"
 
 

@@ -30,7 +30,10 @@ import os, sys, time
 print("vLLM API server version 0.12.0, args:", sys.argv)
 print("non-default args: {'api_key': ['zebra-logged'], 'headers': {'Authorization': 'Bearer zebra-logged'}}")
 print("OSError: HF_TOKEN=zebra-logged for https://me:zebra-logged@host/ [Errno 28] No space left on device", flush=True)
-time.sleep(float(os.environ.get("SLEEP", "0")))
+ends = time.monotonic() + float(os.environ.get("BUSY", "0"))
+while time.monotonic() < ends:
+    open("/dev/null", "wb").write(bytes(1 << 20))  # one that does nothing is watched for longer
+    time.sleep(0.2)
 sys.exit(3)
 """
 VARIABLES = {
@@ -142,7 +145,7 @@ def ended(found: Supervisor, name: str) -> None:
 
 
 def test_of_a_process_that_nobody_manages(tmp_path: Path, model: Path, program: Path, state_dir: Path) -> None:
-    variables = {**os.environ, **VARIABLES, "SLEEP": "1000"}
+    variables = {**os.environ, **VARIABLES, "BUSY": "1000"}
     with process(str(program), "serve", str(model), "--api-key", "zebra-argument", env=variables):
         hosts = inventory(
             tmp_path, name="glm", manager="none", model=str(model), environment={"HF_TOKEN": "zebra-variable"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoglm_fix.engine.bound import Patience
-from autoglm_fix.engine.events import ChangeMade, Event, PlansReady
+from autoglm_fix.engine.events import ChangeMade, Event, HostLost, PlansReady
 from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.results import HostStatus, StepStatus
 from autoglm_fix.engine.script import Until
@@ -249,11 +249,14 @@ def test_a_host_whose_journal_cannot_be_kept_is_not_changed(model: Path, tmp_pat
     path = write(model, "bad")
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    host = carry_out(model, Step(), state=str(in_the_way / "state")).hosts["here"]
+    events: list[Event] = []
+    host = carry_out(model, Step(), state=str(in_the_way / "state"), listen=events.append).hosts["here"]
     assert path.read_text() == "bad"
     assert host.status is HostStatus.FAILED
     assert host.error is not None
     assert host.error.code == "run.no-journal"
+    assert host.error.values["folder"] == str(in_the_way / "state")
+    assert [event.error for event in events if isinstance(event, HostLost)] == [host.error], "it is heard at once"
 
 
 def test_every_change_is_announced_as_it_is_made(model: Path) -> None:

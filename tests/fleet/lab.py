@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests import shards
 from tests.cli.command import Said
 from tests.connect.accounts import add_accounts
 from tests.hosts import Host, boot
-from tests.services.lab import ROOT, Served
+from tests.services.lab import ROOT
 
 MODEL = "/srv/models/name"
 BROKEN = shards.shard_name(2)
@@ -45,18 +45,13 @@ Host {name}
 """
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fleet:
-    """The hosts by name, and what the controller knows of them: an inventory folder, an ssh_config, a password file.
-
-    ``at`` is where the controller keeps its records.
-    """
+    """The hosts by name, and what the controller knows of them: an inventory folder, an ssh_config, a password file."""
 
     folder: Path
     bastion: Host
     hosts: Mapping[str, Host]
-    served: Sequence[Served] = ()
-    extra: dict[str, object] = field(default_factory=dict)
 
     @property
     def inventory(self) -> Path:
@@ -78,34 +73,39 @@ class Fleet:
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-m", "autoglm_fix", *map(str, arguments)]
 
-    def environment(self, **more: str) -> dict[str, str]:
-        state = {"AUTOGLM_FIX_STATE_DIR": str(self.folder / "state"), "PYTHONPATH": str(ROOT)}
-        return {**os.environ, "LANG": "C.UTF-8", "COLUMNS": "120", **state, **more}
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "LANG": "C.UTF-8", "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
 
-    def call(self, *arguments: str | Path, **environment: str) -> Said:
-        """The command line, without a terminal. A traceback or the password on the screen is always a defect."""
+    def call(self, *arguments: str | Path) -> Said:
+        """The command line, without a terminal. What is meant for a developer, or a password, is a defect on it."""
         done = subprocess.run(
             self.command(*arguments),
-            env=self.environment(**environment),
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
         )
         said = done.stdout + done.stderr
-        assert "Traceback" not in said, said
-        assert PASSWORD not in said and VAULT not in said, said
+        for never in ("Traceback", "(text=", PASSWORD, VAULT):
+            assert never not in said, said
         return Said(done.returncode, done.stdout, done.stderr)
 
-    def asked(self, command: str = "run", *more: str | Path) -> list[str | Path]:
+    def asked(self, command: str, *more: str | Path) -> list[str | Path]:
         """A command over the inventory, with the file of the vault's password."""
-        name = ["no-output"] if command == "run" else []
-        return [command, *name, "-i", self.inventory, "--vault-password-file", self.folder / "vault", *more]
+        return [*command.split(), "-i", self.inventory, "--vault-password-file", self.folder / "vault", *more]
 
-    def weights(self, *more: str | Path) -> Said:
-        """A run of the steps about weights alone, without a proof, with a mirror to fetch from."""
-        source = f"weights_source={self.good}"
-        return self.call(*self.asked("run", "-t", "weights", "--no-verify", "-e", source, *more))
+    def weights(self, *more: str | Path) -> list[str | Path]:
+        """A run of the step about weights alone, without a proof, with a mirror to fetch from."""
+        given = ("-t", "weights", "--no-verify", "-e", f"weights_source={self.good}")
+        return self.asked("run no-output", *given, *more)
+
+    def written(self) -> dict[str, dict[str, str | None]]:
+        """What has changed on each host since its boot, logs and the journals of runs apart."""
+        return {
+            name: {path: what for path, what in host.written().items() if not path.startswith((STATE, "/var/log"))}
+            for name, host in {"bastion": self.bastion, **self.hosts}.items()
+        }
 
     def break_(self, *names: str) -> None:
         """Cut the second shard off on these hosts."""
@@ -116,10 +116,9 @@ class Fleet:
         size = int(self.hosts[name].run("stat", "-c", "%s", f"{MODEL}/{BROKEN}").stdout)
         return size == (self.good / BROKEN).stat().st_size
 
-    def write_inventory(self, hosts: Mapping[str, object], **groups: Mapping[str, object]) -> None:
+    def write_inventory(self, hosts: Mapping[str, object], **groups: object) -> None:
         """``hosts.yml``: the hosts with their variables, and groups of them."""
-        children = {name: group for name, group in groups.items()}
-        text = json.dumps({"all": {"hosts": hosts, "children": children}}, indent=1)
+        text = json.dumps({"all": {"hosts": hosts, "children": groups}}, indent=1)
         (self.inventory / "hosts.yml").write_text(text)
 
 
@@ -182,5 +181,6 @@ def _write_settings(made: Fleet, sealed: str) -> None:
         "autoglm_fix_state_dir": STATE,
         "service": service,
     }
+    variables["ansible_timeout"] = 3
     lines = "".join(f"{name}: {json.dumps(value)}\n" for name, value in variables.items())
     (made.inventory / "group_vars" / "all.yml").write_text(f"{lines}ansible_become_password: {sealed}")

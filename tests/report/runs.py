@@ -8,13 +8,17 @@ from typing import ClassVar
 import msgspec
 
 from autoglm_fix.diagnostics import Finding, Severity, Symptom
+from autoglm_fix.engine.batches import batches
 from autoglm_fix.engine.events import (
+    BatchStarted,
     ChangeMade,
     Doing,
     Event,
     HostDone,
+    HostLookedAt,
     HostLost,
     HostPlan,
+    HostSettled,
     HostStarted,
     LogLine,
     PlansReady,
@@ -38,6 +42,7 @@ from autoglm_fix.engine.results import (
 from autoglm_fix.fixes import Declined
 from autoglm_fix.proof import Check, Proof
 
+SERIAL = (1, "25%")
 RUN = "20261122T110000-ab12"
 PLAY = "AutoGLM answers with nothing"
 PLAYBOOK = "playbooks/no-output.yml"
@@ -211,15 +216,32 @@ def events(run: RunResult) -> list[Event]:
             told.append(HostLost(name, each.error))
         else:
             told += [Doing(name, "look", each.steps[0].name), LogLine(name, "reading headers")] if each.steps else []
+        told.append(HostLookedAt(name))
     looked = [HostPlan(name, tuple(map(_as_planned, each.steps))) for name, each in run.hosts.items() if not each.error]
-    told.append(PlansReady(tuple(looked)))
-    for name, each in run.hosts.items():
-        for step in each.steps:
-            told += [ChangeMade(name, step.name, change) for change in step.changes if change.made]
-            told.append(StepDone(name, step))
-        told += [ProofDone(name, play, proof) for play, proof in each.proof]
-        told.append(HostDone(each))
+    cut = batches([plan for plan in looked if plan.changes], SERIAL, lambda plan: plan.steps[0].status)
+    names = tuple(tuple(plan.host for plan in batch) for batch in cut)
+    told.append(PlansReady(tuple(looked), batches=names))
+    if not run.dry_run:
+        changed = {name for batch in names for name in batch}
+        others = [plan.host for plan in looked if plan.host not in changed]
+        for number, batch in enumerate(names or ((),), 1):
+            told += [BatchStarted(number, len(names), batch)] if names else []
+            for name in (*batch, *(others if number == max(len(names), 1) else ())):
+                told += _worked(run.hosts[name])
+    told += [HostDone(each) for each in run.hosts.values()]
     told.append(RunDone(run))
+    return told
+
+
+def _worked(each: HostResult) -> list[Event]:
+    """What is told of a host that is changed and proved."""
+    told: list[Event] = []
+    if each.steps:
+        for step in each.steps:
+            told += [ChangeMade(each.name, step.name, change) for change in step.changes if change.made]
+            told.append(StepDone(each.name, step))
+        told += [ProofDone(each.name, play, proof) for play, proof in each.proof]
+    told.append(HostSettled(each.name, each.status))
     return told
 
 

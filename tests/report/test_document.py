@@ -59,7 +59,7 @@ def test_the_document_is_as_the_contract_says() -> None:
     assert list(document) == ["schema", "run", "playbook", "dry_run", "exit_code", "duration_s", "counts", "hosts"]
     assert document["schema"] == 1
     assert document["counts"] == {"verified": 1}
-    assert list(host) == ["status", "duration_s", "rollback", "services", "steps", "proof", "error"]
+    assert list(host) == ["status", "duration_s", "rollback", "services", "steps", "proof", "error", "machine"]
     assert host["services"] == {"autoglm": {"status": "verified", "symptom": "empty", "cause": "sample.shard-missing"}}
     keys = "play name service diagnostic status provisional findings changes items error duration_s declined"
     assert list(step) == keys.split()

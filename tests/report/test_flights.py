@@ -8,12 +8,16 @@ from autoglm_fix.engine.events import (
     HostDone,
     HostLookedAt,
     HostLost,
+    HostSettled,
     HostStarted,
     LogLine,
     PlansReady,
     Progress,
+    RunStarted,
 )
+from autoglm_fix.engine.results import HostStatus
 from autoglm_fix.report.flights import Flights
+from autoglm_fix.report.tally import Tally
 from autoglm_fix.report.words import Words
 
 from . import runs
@@ -89,3 +93,28 @@ def test_who_is_still_awaited_is_seen_while_the_others_have_been_looked_at() -> 
     started = [(0.0, HostStarted(name)) for name in ("a", "hung", "c")]
     lines = drawn(*started, (1, HostLookedAt("a")), (1, HostLookedAt("c")), now=1)
     assert [line.split()[0] for line in lines] == ["hung"]
+
+
+def test_of_a_fleet_the_first_line_counts() -> None:
+    words = Words()
+    tally = Tally(words)
+    flights = Flights(words, lambda: 2.0, tally)
+    hosts = tuple(f"gpu{number:02}" for number in range(30))
+    for event in (RunStarted("r", "p", hosts, False), *map(HostStarted, hosts), HostLookedAt("gpu00")):
+        tally.update(event)
+        flights.update(event)
+    assert [line.plain for line in flights.lines(4)] == [
+        "1 of 30 hosts looked at",
+        "gpu01  connecting  0.0 s",
+        "gpu02  connecting  0.0 s",
+        "and 27 more hosts at work",
+    ]
+
+
+def test_a_host_that_has_been_changed_and_proved_is_gone() -> None:
+    lines = drawn((0, Doing("a", "prove", "x")), (0, Doing("b", "wait", "glm (out: x on a)")), (1, settled("a")), now=1)
+    assert lines == ["b  waiting for its turn at glm (out: x on a)  1.0 s"]
+
+
+def settled(host: str) -> Event:
+    return HostSettled(host, HostStatus.VERIFIED)

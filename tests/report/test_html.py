@@ -91,3 +91,11 @@ def test_changes_are_there_in_full() -> None:
     text = written(runs.result(runs.REPAIRED))
     assert '<span class="removed">-  &quot;max_length&quot;: 4,</span>' in text
     assert f"autoglm-fix undo {runs.RUN}" in text
+
+
+def test_a_page_about_800_hosts_stays_small_and_names_each() -> None:
+    out = io.StringIO()
+    HtmlReport(out)(runs.RunDone(runs.fleet()))
+    assert len(out.getvalue().encode()) < 100_000
+    assert out.getvalue().count("<section") == 5
+    assert all(f"gpu{number:03}" in out.getvalue() for number in (17, 117, 444, 445, 800))

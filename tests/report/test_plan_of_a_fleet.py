@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from autoglm_fix.engine.events import HostPlan
 from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
@@ -38,3 +39,52 @@ def test_nothing_is_said_where_nothing_moves_and_nobody_shares() -> None:
     told = said(a=replace(FETCH, kind="link", size=None, shared="nas:/models/x"))
     assert "share" not in told
     assert "Bytes" not in told
+
+
+RESTART = ChangeRecord("restart", "/x", "restart", "state", "restart it", "", code="restart.restart")
+
+
+def distinct(count: int, *, apart: int = 1) -> list[HostPlan]:
+    """Hosts whose plans differ in a path, and ``apart`` kinds of them in what is done."""
+    links = [
+        ChangeRecord("link", f"/m/{n}", "safe", "exact", f"link {n}", f"+/m/{n}", code=f"sample.link-{n % apart}")
+        for n in range(count)
+    ]
+    return [
+        HostPlan(f"gpu{n:03}", (StepResult("play", "step", "autoglm", "weights", StepStatus.PENDING, changes=(each,)),))
+        for n, each in enumerate(links)
+    ]
+
+
+def lines(plans: list[HostPlan], verbosity: int = 0, **order: Any) -> list[str]:
+    view = PlanView(Words(), whole=False, verbosity=verbosity)
+    return [line.plain for line in view.lines(plans, **order)]
+
+
+def test_800_plans_that_differ_in_a_path_fit_on_a_screen() -> None:
+    told = lines(distinct(800))
+    assert len(told) < 24
+    assert told[0] == "Plan for gpu[000:799] (800 hosts)"
+    assert "  These hosts differ in paths or numbers; what is shown is gpu000 (-v shows each)." in told
+
+
+def test_many_distinct_plans_are_a_line_each_after_the_first_ones() -> None:
+    told = lines(distinct(19, apart=19))
+    assert sum(text.startswith("Plan for ") for text in told) == 19
+    assert told[-2].startswith("Of the last ones only the changes are shown")
+    assert len(told) < 19 * 2 + 6 * 5
+    assert not any("only the changes" in text for text in lines(distinct(19, apart=19), verbosity=1))
+
+
+def test_the_first_batch_is_named() -> None:
+    batches = (("gpu001", "gpu017", "gpu444"), ("gpu002", "gpu003"), ("gpu004",))
+    assert lines(distinct(6), batches=batches)[-1] == (
+        "First: gpu[001,017,444] (3 hosts), with one of every distinct plan; then 3 hosts in 2 batches."
+    )
+    assert "First:" not in "\n".join(lines(distinct(6), batches=batches[:1]))
+
+
+def test_what_is_interrupted_says_how_many_at_a_time() -> None:
+    steps = (StepResult("play", "step", "autoglm", "weights", StepStatus.PENDING, changes=(RESTART,)),)
+    told = lines([HostPlan(f"gpu{n}", steps) for n in range(40)], most_out="25%")
+    assert told[-1] == ("It interrupts 40 services (autoglm); of the replicas of one model at most 25% at a time.")

@@ -62,7 +62,7 @@ def test_a_reason_for_each_host_is_one_group_after_all() -> None:
     hosts = [lost(f"gpu{n}", Fault("run.unreachable", {"reason": word})) for n, word in enumerate(words)]
     text = summary(runs.result(*hosts))
     assert "no connection: …\n" in text
-    assert len(text.splitlines()) < 10
+    assert len(text.splitlines()) < 12
 
 
 def test_a_lost_jump_host_is_one_line_with_how_many_are_behind_it() -> None:
@@ -74,8 +74,8 @@ def test_a_lost_jump_host_is_one_line_with_how_many_are_behind_it() -> None:
     text = summary(run)
     assert "gpu[00:29] (30 hosts), behind the jump host bastion1: unreachable\n" in text
     assert "gpu[30:39] (10 hosts), behind the jump host bastion2: unreachable\n" in text
-    live = [each for each in printed(runs.events(run)).splitlines() if "lost" in each][:3]
-    assert "bastion1" in live[0] and "bastion2" in live[1]
+    live = [each for each in printed(runs.events(run)).splitlines() if each.startswith("bastion")]
+    assert [each.partition(":")[0] for each in live] == ["bastion1", "bastion2"]
 
 
 def test_a_jump_host_that_lets_nobody_pass_is_no_fault_of_each_host_behind_it() -> None:

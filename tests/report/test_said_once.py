@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from autoglm_fix.engine.events import HostPlan, PlansReady
 from autoglm_fix.engine.results import Fault, HostStatus
 from autoglm_fix.proof import Check
@@ -102,3 +104,34 @@ def test_an_offered_command_sets_a_variable_anew_instead_of_twice() -> None:
     again = Again("no-output", ("-i", "hosts.yml", "-e", "weights_source=/bad", "-e", "require_gpu=false"))
     offered = again.completed("autoglm-fix run no-output -e weights_source=DIR")
     assert offered == "autoglm-fix run no-output -i hosts.yml -e require_gpu=false -e weights_source=DIR"
+
+
+TYPED = ("-i", "hosts.yml", "-l", "phones", "-e", "weights_source=/bad", "-b", "--vault-password-file", "vault")
+
+
+@pytest.mark.parametrize(
+    ("offered", "limit"),
+    [
+        (Again("no-output", TYPED).same(), "phones"),
+        (Again("no-output", TYPED).completed("autoglm-fix run no-output -e weights_source=DIR"), "phones"),
+        (Again("no-output", TYPED).failed("R"), "@failed:R"),
+        (Again("no-output", TYPED).look(["gpu01"]), "gpu01"),
+    ],
+)
+def test_an_offered_command_is_for_the_hosts_that_were_chosen_and_reaches_them(offered: str, limit: str) -> None:
+    words = offered.split()
+    assert [words[at + 1] for at, word in enumerate(words) if word == "-l"] == [limit]
+    assert words.count("-b") == words.count("--vault-password-file") == words.count("vault") == 1
+    assert [word for word in words if "weights_source" in word][1:] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "undo"),
+    [
+        (("-i", "hosts.yml", "-l", "a", "-e", "x=1", "-b"), ""),
+        (("-i", "hosts.yml", "-l", "a", "-e", "x=1", "-b", "-K"), " -i hosts.yml -b -K"),
+        (TYPED, " -i hosts.yml -b --vault-password-file vault"),
+    ],
+)
+def test_the_undo_that_is_offered_asks_for_the_passwords_again(options: tuple[str, ...], undo: str) -> None:
+    assert Again("no-output", options).undo("R") == f"autoglm-fix undo R{undo}"

@@ -36,8 +36,10 @@ from .lab import (
 pytestmark = pytest.mark.slow
 
 PATIENCE_S = 60
-# Longer than a run that is told to end waits for a start, and shorter.
-LONG, SHORT = "ExecStartPre=/bin/sleep 25", "ExecStartPre=/bin/sleep 3"
+# A start that takes until it is let go on, and one that is shorter than a run that is told to end waits for it.
+GO_ON = "/run/go-on"
+LONG = f"ExecStartPre=/bin/sh -c 'until [ -e {GO_ON} ]; do sleep 0.1; done'"
+SHORT = "ExecStartPre=/bin/sleep 3"
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -94,6 +96,7 @@ def test_a_long_start_is_left_to_the_host_which_stays_locked_until_it_is_done(ho
     assert (locked.code, result(locked)["status"]) == (2, "failed")
     assert "another repair holds this host" in result(locked)["error"]["message"]
     host.write(SETTINGS, good)
+    host.write(GO_ON, "")
     until(lambda: served.state == "active")
     until(lambda: any("outcome" in each for each in journal(host)))
     assert [each["result"] for each in journal(host) if "outcome" in each] == ["made"]

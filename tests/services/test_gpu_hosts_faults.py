@@ -103,8 +103,9 @@ def test_a_fault_of_the_driver_is_the_cause_with_what_to_do(gpu: GpuHost, fault:
     assert changes(said) == []
     assert "healthy" not in (statuses(said)["cuda"], statuses(said)["service"])
     assert result(said)["duration_s"] < DEADLINE_S
-    text = gpu.fix("run", "no-output", "--dry-run").out
-    assert text.partition("\n\nlocalhost: ")[2].count(f"({code})") == 1
+    if fault not in NOT_STARTED:  # it would be waited for once more
+        text = gpu.fix("run", "no-output", "--dry-run").out
+        assert text.partition("\n\nlocalhost: ")[2].count(f"({code})") == 1
     assert {path for path, mark in gpu.host.written().items() if before.get(path) != mark} <= {"/root/inventory.yml"}
 
 

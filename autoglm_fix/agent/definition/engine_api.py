@@ -13,6 +13,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 _PATIENCE_S = 10.0
 _LONGEST = 16 << 20
+_GONE = 404
+_TRIES = 4
 _SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
 _OF_USERS = ("/run/user/*/docker.sock", "/run/user/*/podman/podman.sock")
 
@@ -44,8 +46,17 @@ class Engine:
 
     def containers(self, labels: list[str] | None = None) -> list[Record]:
         """A short record of every container, running or not, that has these labels (``name=value``)."""
-        filters = json.dumps({"label": labels or []})
-        found: list[Record] = self._ask("GET", "/containers/json", {"all": "1", "filters": filters})
+        query = {"all": "1", "filters": json.dumps({"label": labels or []})}
+        found: list[Record]
+        for _ in range(_TRIES):
+            try:
+                found = self._ask("GET", "/containers/json", query)
+                return found
+            except EngineError as err:
+                # podman lists nothing at all where one of them is removed meanwhile.
+                if err.status != _GONE:
+                    raise
+        found = self._ask("GET", "/containers/json", query)
         return found
 
     def image(self, name: str) -> Record:
@@ -185,7 +196,10 @@ class Engine:
         if headers is not None:
             headers.update((name.lower(), value) for name, value in answer.getheaders())
         if answer.status >= 400:
-            raise EngineError(_message(said) or f"{self.address} answers {answer.status} to {path}", answer.status)
+            message = _message(said)
+            # podman calls it a fault of its own where a container goes while it is looked at.
+            status = _GONE if "no such container" in message.lower() else answer.status
+            raise EngineError(message or f"{self.address} answers {answer.status} to {path}", status)
         return said
 
 

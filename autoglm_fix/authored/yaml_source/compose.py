@@ -69,7 +69,7 @@ def compose(
     """
     try:
         return _Composer(text, file, problems, keys, any_keys).document()
-    except yaml.YAMLError as err:
+    except (yaml.YAMLError, UnicodeEncodeError) as err:
         problems.append(explain(err, text, file))
     except _Stop as stop:
         problems.append(stop.problem)

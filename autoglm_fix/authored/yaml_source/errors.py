@@ -32,11 +32,11 @@ _WORDS = {
 _BEGAN = ("did not find expected ',' or ']'", "did not find expected ',' or '}'", "could not find expected ':'")
 
 
-def explain(err: yaml.YAMLError, text: str, file: str) -> Problem:
-    """The one problem of a text that isn't YAML."""
+def explain(err: yaml.YAMLError | UnicodeEncodeError, text: str, file: str) -> Problem:
+    """The one problem of a text that isn't YAML; the parser in C does not even take half of a character."""
     if isinstance(err, yaml.MarkedYAMLError):
         return _explain_marked(err, text, file)
-    if isinstance(err, yaml.reader.ReaderError):
+    if isinstance(err, (yaml.reader.ReaderError, UnicodeEncodeError)):
         return _explain_character(text, file)
     return Position(file).problem(f"not valid YAML: {err}")
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-_PIECE = 1 << 16
+_PIECE = 1 << 14
 # How often a quiet connection is looked at; paramiko's own way is ten times a second.
 BEAT_S = 5.0
 _GREETING = 512

@@ -47,6 +47,7 @@ BAD = [
         'a: "\\q"',
         "f.yml:1:5: an unknown escape in a text in double quotes. Double the backslash, or use single quotes.",
     ),
+    ("half of a character", "a: x\ud800", "f.yml:1:5: the character '\\ud800' is not allowed in YAML"),
     ("a control character", "a: x\x07", "f.yml:1:5: the character '\\x07' is not allowed in YAML"),
     ("a tag", "a: !vault x", "f.yml:1:4: the tag '!vault' is not supported"),
     ("a tag of Python's", "a: !!python/object:os.x {}", "f.yml:1:4: the tag '!!python/object:os.x' is not supported"),
