@@ -154,7 +154,10 @@ class _Execution:
 
     def receive(self, source: int) -> Mapping[str, bytes] | None:
         """What came of its outputs; the first one is for answers."""
-        data = self._connection.recv(1 << 16)
+        try:
+            data = self._connection.recv(1 << 16)
+        except ConnectionResetError:  # how podman may end an execution that never began
+            data = b""
         if not data:
             self._dead_since = -1.0
             return None

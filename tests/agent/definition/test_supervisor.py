@@ -104,8 +104,8 @@ def test_a_program_is_started_and_undo_stops_it_again(tmp_path: Path) -> None:
     with supervisord(tmp_path / "supervisor", {NAME: f"{SERVE}\nautostart=false"}):
         assert looked().state == "stopped"
         change = to_wire(restart())
-        seen = apply.preview(Context(), State(str(tmp_path)), [change])
-        assert seen == [{"diff": f"-{NAME}: stopped\n+{NAME}: running", "problem": None, "hint": None}]
+        (seen,) = apply.preview(Context(), State(str(tmp_path)), [change])
+        assert (seen["diff"], seen["problem"]) == (f"-{NAME}: stopped\n+{NAME}: running", None)
         assert made(tmp_path, apply.apply, run="r", step="s", changes=[change]) == [{"made": True}]
         assert looked().state == "running"
         made(tmp_path, apply.undo, run="r", force=False, dry_run=False)
