@@ -66,13 +66,13 @@ def test_the_next_play_counts_anew() -> None:
 
 def test_each_reason_is_named_once_and_at_once() -> None:
     told = [no_route(name, "timed out" if number % 2 else "refused") for number, name in enumerate(HOSTS)]
-    lost = [text for text in printed([START, *told]).splitlines() if "lost:" in text]
-    assert lost == ["gpu000: lost: no connection: refused", "gpu001: lost: no connection: timed out"]
+    lost = [text for text in printed([START, *told]).splitlines() if "given up:" in text]
+    assert lost == ["gpu000: given up: no connection: refused", "gpu001: given up: no connection: timed out"]
 
 
 def test_reasons_without_end_are_not_all_named() -> None:
     told = [no_route(name, "x" * number) for number, name in enumerate(HOSTS)]
-    assert sum("lost:" in text for text in printed([START, *told]).splitlines()) == 21
+    assert sum("given up:" in text for text in printed([START, *told]).splitlines()) == 21
 
 
 def test_a_step_that_fails_in_another_way_is_named_as_well() -> None:
