@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,17 @@ class Said:
         return found
 
 
-def autoglm_fix(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Said:
+def alone() -> tuple[str, ...]:
+    """What to begin a command with so that it sees no process but its own, where that can be had."""
+    words = ("unshare", "--fork", "--pid", "--mount-proc")
+    can = shutil.which(words[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
+    return words if can else ()
+
+
+def autoglm_fix(*arguments: str | Path, cwd: Path | None = None, begin: Sequence[str] = (), **environment: str) -> Said:
     """Call it without a terminal. A traceback on the screen is always a defect."""
     done = subprocess.run(
-        [sys.executable, "-m", "autoglm_fix", *map(str, arguments)],
+        [*begin, sys.executable, "-m", "autoglm_fix", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "LANG": "C.UTF-8", **environment},
         stdin=subprocess.DEVNULL,

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from tests import shards
 
-from .command import autoglm_fix
+from .command import alone, autoglm_fix
 from .test_repair import tree
 
 
 def test_it_names_the_models_it_finds_and_an_inventory_to_begin_with(tmp_path: Path, state_dir: Path) -> None:
     model = shards.model(tmp_path / "models" / "name")
     before = tree(tmp_path)
-    found = autoglm_fix(HOME=str(tmp_path))
+    # Another test may run a service meanwhile.
+    found = autoglm_fix(HOME=str(tmp_path), begin=alone())
     assert (found.code, found.err) == (0, "")
     assert f"  {model}\n" in found.out
     assert f"          model: {model}\n" in found.out

@@ -57,7 +57,8 @@ def test_undo_restores_every_byte_offline(env: Path, state: State) -> None:
     make(state, install)
     assert (env / "autoglm-fix.lock").read_text() == "lib==2.0\n"
     subprocess.run([env / "bin" / "python", "-c", "import lib.new.part, other"], check=True)  # it is compiled in use
-    assert undo(state) == [{"path": str(env), "state": "restored", "problem": None}]
+    (entry,) = undo(state)
+    assert (entry["path"], entry["state"], entry["problem"]) == (str(env), "restored", None)
     assert snapshot(env) == before
     assert version_of(env, "lib") == "1.0"
     assert undo(state) == []

@@ -79,7 +79,8 @@ def test_a_service_that_is_down_is_started_and_undo_stops_it_again(host: Host) -
     assert (seen["problem"], seen["diff"]) == (None, "-model.service: stopped\n+model.service: running")
     assert apply(host, change) == [{"made": True}]
     assert state(host) == "running"
-    assert undo(host) == [{"path": "model.service", "state": "restored", "problem": None}]
+    (entry,) = undo(host)
+    assert (entry["path"], entry["state"], entry["problem"]) == ("model.service", "restored", None)
     assert state(host) == "stopped"
 
 
