@@ -50,6 +50,9 @@ class Link:
         self._wire = wire
         self._transport = transport
         self._hung_up = False
+        # paramiko closes a channel that nobody refers to any more wherever garbage is collected, in the middle of
+        # another packet too, and then waits for itself for ever.
+        self._channels: list[Channel] = []
         wire.ping = self._ping
 
     def execute(self, command: str, *, terminal: bool = False) -> SshStream:
@@ -130,7 +133,11 @@ class Link:
     def _open(self, kind: str, target: tuple[str, int] | None, timeout_s: float) -> Channel:
         latest = time.monotonic() + timeout_s
         try:
-            return self._transport.open_channel(kind, target, ("127.0.0.1", 0), window_size=_WINDOW, timeout=timeout_s)
+            channel = self._transport.open_channel(
+                kind, target, ("127.0.0.1", 0), window_size=_WINDOW, timeout=timeout_s
+            )
+            self._channels = [*(each for each in self._channels if not each.closed), channel]
+            return channel
         except ChannelException:
             raise
         except (SSHException, EOFError, OSError) as err:

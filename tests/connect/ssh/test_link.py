@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +97,17 @@ def test_a_read_comes_back_early_when_something_was_said_on_stderr(one: Link) ->
     assert stream.said() == "Password:\n"
     stream.write(b"secret\n")
     assert heard(stream)[0] == b"secret\n"
+
+
+def test_a_stream_that_nobody_closed_does_not_come_in_the_way_of_the_next(one: Link) -> None:
+    """Garbage may be collected in the middle of anything, so that must not send anything of its own."""
+    stream = one.execute("sleep 60")
+    gone = weakref.ref(stream)
+    del stream
+    gc.collect()
+    assert gone() is None
+    assert [each.closed for each in one._channels][-1:] == [False]
+    assert heard(one.execute("echo x"))[0] == b"x\n"
 
 
 def test_what_is_written_at_once_arrives(one: Link) -> None:
