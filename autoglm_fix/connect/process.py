@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,7 @@ class ProcessStream:
         self._waiting = 0
         self._said = b""
         self._closed = False
+        self._parting = threading.Lock()
         self._in, self._out, self._err = -1, -1, -1
         self._process = self._on_terminal(argv, env) if terminal else self._on_pipes(argv, env)
         os.set_blocking(self._in, False)
@@ -144,9 +146,10 @@ class ProcessStream:
 
     def hang_up(self) -> None:
         """Close our end alone: the process then ends by itself."""
-        if self._in >= 0:
-            os.close(self._in)
-            self._in = -1
+        with self._parting:
+            ours, self._in = self._in, -1
+        if ours >= 0:
+            os.close(ours)
 
     def close(self) -> None:
         """Close our end; a process that does not end by itself is killed."""
