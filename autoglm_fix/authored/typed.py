@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import inspect as shapes
 
+from autoglm_fix.shaped import shaped
+
 from .problems import did_you_mean, enumeration, quoted
 from .yaml_source import Value
 
@@ -47,7 +49,7 @@ def text_like(pattern: str, description: str) -> msgspec.Meta:
 
 def fit(value: object, wanted: type[T]) -> T:
     """A value without mismatches as its type: a whole number as a float, a mapping as a dataclass."""
-    return msgspec.convert(value, wanted)
+    return shaped(value, wanted)
 
 
 def mismatches(value: Value, wanted: object) -> list[Mismatch]:

@@ -16,6 +16,7 @@ from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.connect import Agent, AgentError, Request
 from autoglm_fix.diagnostics import Signature
+from autoglm_fix.shaped import shaped
 
 from .ahead import ahead
 from .bound import Patience
@@ -158,7 +159,7 @@ def _read(want: Want, reply: Any) -> Any:
             return Broken(reply.message, reply.tail)
         return Unknown(reply.message)
     try:
-        return msgspec.convert(reply, want.kind)
+        return shaped(reply, want.kind)
     except msgspec.ValidationError as err:
         return Broken(f"the host's answer has another shape than {want.kind.__name__}: {err}", ())
 

@@ -12,13 +12,15 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from autoglm_fix.shaped import shaped
+
 T = TypeVar("T")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def table(name: str, shape: type[T]) -> T:
     """The table of that name as its type. Raises msgspec.ValidationError where a row has another shape."""
-    return msgspec.convert(_read(name), shape)
+    return shaped(_read(name), shape)
 
 
 @functools.cache
