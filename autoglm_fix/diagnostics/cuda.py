@@ -15,10 +15,15 @@ from .cuda_driver import NO_LIBRARY, absent, driver, libcuda
 from .cuda_driver_findings import GpuNeeded, NoGpu
 from .cuda_findings import Float16, Float16Instead, NoBfloat16
 from .cuda_installed import Installed, read_installed
+from .cuda_libraries import libraries
 from .cuda_machine import Pair, capability, read_machine, shown
 from .cuda_reach import closed, contained, hidden, private, visible
+from .cuda_start import kernel
+from .cuda_start_findings import Xid
 from .finding import Finding
 from .registry import diagnostic
+from .vram_cards import cards as in_order
+from .vram_cards import taken
 
 # They compute without torch, and without a GPU where they find none.
 _OWN_CODE = ("llama.cpp", "ollama")
@@ -33,12 +38,13 @@ def cuda(gpus: Gpus, environment: Environment | Unknown, service: Service) -> It
     launch = read(service)
     variables = _variables(service, launch)
     installed = read_installed(environment, launch.engine if launch else "", autoglm="autoglm" in _model(launch))
+    yield from libraries(service, environment, variables)
     if _wants_cpu(launch) or installed.versions.get("vllm", "").endswith("+cpu"):
         return
     if absent(gpus):
         yield _without_gpu(installed, launch)
     else:
-        refused = list(driver(gpus))
+        refused = [*driver(gpus), *kernel(gpus, service)]
         yield from refused
         if gpus.gpus or (gpus.module and gpus.nvml == NO_LIBRARY):
             own_code = launch is not None and launch.engine in _OWN_CODE
@@ -49,12 +55,14 @@ def cuda(gpus: Gpus, environment: Environment | Unknown, service: Service) -> It
             elif not own_code:
                 shut += contained(gpus, service)
             yield from shut
-            yield from libcuda(gpus, explained=bool(shut or refused))
+            explained = bool(shut) or any(not isinstance(each, Xid) for each in refused)
+            yield from libcuda(gpus, explained=explained)
     if environment.version:
         cards = [card for card in visible(gpus.gpus, variables) if card.code is None]
         machine = read_machine(gpus, environment, cards)
         yield from Judged(machine, installed, cards, environment.musl).findings()
-        yield from _halves(launch, cards)
+        used = taken(in_order(gpus, launch, service), launch) if launch else []
+        yield from _halves(launch, [card for card in used if card.code is None])
 
 
 def _without_gpu(installed: Installed, launch: Launch | None) -> Finding:

@@ -111,13 +111,20 @@ class Judged:
             )
             yield from self._driver(engine.name, what, engine.cuda)
 
-    def _beneath(self, card: Gpu, known: Pair, number: str) -> Finding | None:
-        """A card for which the engine's own code was never made."""
+    def _is_beneath(self, known: Pair) -> bool:
+        """Whether the engine's own code was never made for cards of that capability."""
+        engine = self.installed.engine
+        return engine is not None and engine.name == "vllm" and known < pair(compat.vllm_least_capability())
+
+    def _beneath(self, card: Gpu, number: str, others: Sequence[str]) -> Finding:
+        """A card for which the engine's own code was never made, beside ``others`` that serve."""
         engine, least = self.installed.engine, compat.vllm_least_capability()
-        if engine is None or engine.name != "vllm" or known >= pair(least):
-            return None
-        what, subject = f"{engine.name} {engine.version}", f"GPU {card.index}"
-        return said.CardUnsupported(subject=subject, what=what, card=card.name, capability=number, made_for=[least])
+        what, subject = f"{engine.name} {engine.version}" if engine else "", f"GPU {card.index}"
+        if not others:
+            return said.CardUnsupported(subject=subject, what=what, card=card.name, capability=number, made_for=[least])
+        return said.SomeUnsupported(
+            subject=subject, what=what, card=card.name, capability=number, made_for=[least], others=list(others)
+        )
 
     def _kernels(self, torch: Build, cuda: Pair) -> Iterator[Finding]:
         kinds: dict[Pair, Gpu] = {}
@@ -126,12 +133,12 @@ class Judged:
             if known is not None:
                 kinds.setdefault(known, card)
         served = {known: serves(torch, self.machine, known) for known in kinds}
-        others = [kinds[known].name for known, has in served.items() if has in ("code", "jit")]
+        able = [known for known, has in served.items() if has in ("code", "jit") and not self._is_beneath(known)]
+        others = [kinds[known].name for known in able]
         for known, card in kinds.items():
             subject, number = f"GPU {card.index}", shown(known)
-            beneath = self._beneath(card, known, number)
-            if beneath is not None:
-                yield beneath
+            if self._is_beneath(known):
+                yield self._beneath(card, number, others)
             elif served[known] == "jit":
                 yield said.Compiled(subject=subject, torch=torch.name, card=card.name, capability=number)
             elif served[known] == "jit-refused":

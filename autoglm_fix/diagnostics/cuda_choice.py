@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
@@ -74,7 +75,7 @@ def _builds(installed: Installed, machine: Machine) -> Iterator[Build]:
     if now is None:
         return
     for release in _nearest(compat.torch_releases(), now.version):
-        same = Version(release.version) == Version(now.version)
+        same = compat.version_of(release) == Version(now.version)
         if not same and not installed.admits.contains(release.version):
             continue
         for build in _variants(release, machine):
@@ -130,7 +131,7 @@ def _plain(name: str, version: str, installed: Installed) -> str:
 def _other_engine(engine: Engine, machine: Machine, installed: Installed) -> Choice | None:
     rows: list[EngineRelease] = [*(compat.vllm_releases() if engine.name == "vllm" else compat.sglang_releases())]
     least = _AUTOGLM[engine.name] if installed.autoglm else "0"
-    rows = [row for row in _nearest(rows, engine.version) if Version(row.version) >= Version(least)]
+    rows = [row for row in _nearest(rows, engine.version) if compat.version_of(row) >= Version(least)]
     now = installed.torch.version if installed.torch else ""
     rows.sort(key=lambda row: _asked(row)[0] != now)  # torch is the greatest part of what would be fetched
     transformers = compat.read_version(installed.versions.get("transformers", ""))
@@ -166,11 +167,12 @@ def _runs(release: EngineRelease, machine: Machine) -> bool:
     return enough_glibc(machine.glibc, compat.glibc_of(release.wheel)) and all(card >= least for card in machine.cards)
 
 
+@functools.cache
 def _fifth(transformers: str) -> str | None:
-    """The first release of transformers 5 that a requirement admits, None where it admits none."""
+    """The first release of transformers 5 that a requirement of our tables admits, None where it admits none."""
     admitted = Requirement(transformers).specifier
     for row in compat.transformers_releases():
-        minor = Version(row.version)
+        minor = compat.version_of(row)
         tried = (f"{minor.major}.{minor.minor}.{patch}" for patch in range(_TRIED_PATCHES))
         found = next((each for each in tried if minor.major >= 5 and admitted.contains(each)), None)
         if found:
@@ -180,8 +182,9 @@ def _fifth(transformers: str) -> str | None:
 
 def _nearest(releases: Sequence[R], version: str) -> list[R]:
     """The releases by their distance from a version, of two as near the newer first."""
-    order = sorted(releases, key=lambda each: Version(each.version))
-    here = sum(Version(each.version) < Version(version) for each in order)
-    exact = here < len(order) and Version(order[here].version) == Version(version)
+    order = sorted(releases, key=compat.version_of)
+    wanted = Version(version)
+    here = sum(compat.version_of(each) < wanted for each in order)
+    exact = here < len(order) and compat.version_of(order[here]) == wanted
     places = {id(each): 2 * (number - here) + (not exact) for number, each in enumerate(order)}
     return sorted(order, key=lambda each: (abs(places[id(each)]), -places[id(each)]))

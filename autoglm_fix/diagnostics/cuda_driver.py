@@ -11,6 +11,7 @@ from autoglm_fix.knowledge import compat
 
 from . import cuda_driver_findings as said
 from .cuda_reach_findings import AccessLost
+from .cuda_start import not_started
 from .finding import Finding
 
 _DRIVER = "NVIDIA driver"
@@ -76,7 +77,9 @@ def _refused(gpus: Gpus) -> Iterator[Finding]:
         yield said.NoNvml(subject="libnvidia-ml.so.1", module=gpus.module or "")
     else:
         code = gpus.nvml or 0
-        yield said.DriverFailed(subject=_DRIVER, nvml=code, name=nvml_name(code), problem=gpus.problem)
+        known = compat.codes().nvml.get(str(code))
+        doc = known.doc if known else ""
+        yield said.DriverFailed(subject=_DRIVER, nvml=code, name=nvml_name(code), doc=doc, problem=gpus.problem)
 
 
 def libcuda(gpus: Gpus, *, explained: bool) -> Iterator[Finding]:
@@ -94,7 +97,7 @@ def libcuda(gpus: Gpus, *, explained: bool) -> Iterator[Finding]:
     elif met.init == _NOT_READY:
         yield said.NotReady(subject=_DRIVER, driver=driver, switches=gpus.switches)
     elif met.init and not explained:
-        yield _not_started(met.init, path)
+        yield not_started(met.init, path)
 
 
 def _unmet(problem: str, driver: str) -> Finding:
@@ -114,18 +117,10 @@ def _stale(path: str, module: str, driver: str) -> Finding:
         return said.CompatStale(subject=path, path=path, driver=driver)
     if version != module:
         return said.Mismatch(subject=path, module=module, library=version)
-    return _not_started(_STALE, path)
-
-
-def _not_started(code: int, path: str) -> Finding:
-    return said.InitFailed(subject=path, init=code, name=cuda_name(code), path=path)
+    return not_started(_STALE, path)
 
 
 def nvml_name(code: int) -> str:
     """NVIDIA's name of an nvmlReturn_t."""
-    return compat.codes().nvml.get(str(code), str(code))
-
-
-def cuda_name(code: int) -> str:
-    """NVIDIA's name of a CUresult."""
-    return compat.codes().cuda.get(str(code), str(code))
+    known = compat.codes().nvml.get(str(code))
+    return known.name if known else str(code)

@@ -106,13 +106,14 @@ class Wedged(Finding, frozen=True, kw_only=True):
 
 
 class DriverFailed(Finding, frozen=True, kw_only=True):
-    """NVML refuses with another code."""
+    """NVML refuses with another code; ``doc`` is how NVIDIA explains it."""
 
     code: ClassVar[str] = "cuda.driver-failed"
     symptom: ClassVar[Symptom] = "crashed"
 
     nvml: int
     name: str
+    doc: str
     problem: str
 
 
@@ -220,17 +221,6 @@ class NotReady(Finding, frozen=True, kw_only=True):
 
     driver: str
     switches: int
-
-
-class InitFailed(Finding, frozen=True, kw_only=True):
-    """cuInit fails with another code while NVML works."""
-
-    code: ClassVar[str] = "cuda.init-failed"
-    symptom: ClassVar[Symptom] = "crashed"
-
-    init: int
-    name: str
-    path: str
 
 
 class ComputeForbidden(Finding, frozen=True, kw_only=True):

@@ -73,6 +73,20 @@ class SomeWithoutKernels(Finding, frozen=True, kw_only=True):
     others: list[str]
 
 
+class SomeUnsupported(Finding, frozen=True, kw_only=True):
+    """The engine was never made for some of the cards, and runs on the others."""
+
+    code: ClassVar[str] = "cuda.some-unsupported"
+    severity: ClassVar[Severity] = "warning"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    what: str
+    card: str
+    capability: str
+    made_for: list[str]
+    others: list[str]
+
+
 class PtxTooNew(NeedsVersions, frozen=True, kw_only=True):
     """The driver would have to compile the build's code for the card, and is older than that code (222)."""
 

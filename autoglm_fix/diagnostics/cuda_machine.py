@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,8 +118,14 @@ def needed_driver(cuda: Pair) -> str | None:
 
 def toolkit_driver(cuda: Pair) -> str | None:
     """The first driver that came with a toolkit of that version (its updates need no newer one)."""
-    came_with = [row.driver for row in compat.drivers().toolkits if row.cuda.split()[0] == shown(cuda)]
-    return min(came_with, key=Version, default=None)
+    return _came_with().get(shown(cuda))
+
+
+@functools.cache
+def _came_with() -> Mapping[str, str]:
+    """CUDA "12.8" to that driver."""
+    oldest = sorted(compat.drivers().toolkits, key=lambda row: Version(row.driver), reverse=True)
+    return {row.cuda.split()[0]: row.driver for row in oldest}
 
 
 def tier(machine: Machine, cuda: Pair) -> Tier:

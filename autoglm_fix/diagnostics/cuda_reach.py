@@ -47,7 +47,8 @@ def visible(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> list[Gpu]:
 
 def _chosen(entry: str, gpus: Sequence[Gpu]) -> list[Gpu] | None:
     if entry.isascii() and entry.isdigit():
-        return [gpus[int(entry)]] if int(entry) < len(gpus) else None
+        number = int(entry) if len(entry) < 9 else len(gpus)
+        return [gpus[number]] if number < len(gpus) else None
     if entry.startswith("MIG-"):
         return list(gpus)
     return [each for each in gpus if entry.startswith("GPU-") and each.uuid.startswith(entry)] or None

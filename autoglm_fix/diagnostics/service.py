@@ -11,6 +11,7 @@ from autoglm_fix.agent.facts.service import Definition, Running, Service, Source
 from autoglm_fix.launch import plainly
 
 from . import service_findings as found
+from .coming_up import SETTLED_S
 from .finding import Finding
 from .log_signatures import telling
 from .registry import diagnostic
@@ -38,8 +39,8 @@ _HEAD = re.compile(
     r"\A(?:\(\w+ pid=\d+\) *)?(?:(?:ERROR|WARNING|INFO) +(?:[\d-]+ [\d:.,]+ +)?(?:\[[\w.]+:\d+\] *)?)?(?=\S)"
 )
 _LONGEST = 300
-# A service that was restarted and is up for less than this has not shown that it stays up.
-_SETTLED_S = 120.0
+# systemd's word where it could not even make a process (an env file that is not there): its log is of earlier starts.
+_NEVER_RAN = "resources"
 _OFTEN = 2
 # By so much the times of files and of processes may be off.
 _LATER_S = 1.0
@@ -51,7 +52,8 @@ def service(service: Service) -> Iterator[Finding]:
     if service.state == "absent":
         yield _absent(service)
         return
-    yield from _missing_files(service.defined)
+    for each in missing_env_files(service.defined):
+        yield found.EnvFileMissing(subject=each.file.inside, service=_name(service))
     yield from _unseen(service)
     if service.state == "by-hand":
         if service.running is None and service.expected and not service.unseen:
@@ -103,7 +105,7 @@ def _is_down(service: Service) -> bool:
     if service.state in ("running", "starting"):
         often = service.ended is not None and service.ended.restarts >= _OFTEN
         up = service.now - service.running.since if service.running else 0.0
-        return often and up < _SETTLED_S
+        return often and up < SETTLED_S
     return True
 
 
@@ -139,8 +141,8 @@ def _why(service: Service) -> Iterator[Finding]:
     if service.manager == "systemd" and ended.code in _STEPS:
         yield found.CannotStart(subject=name, step=_STEPS[ended.code], what=_about(ended.code, service.defined))
         return
-    if ended.signal in ("SIGTERM", "SIGINT") or ended.code == 0:
-        return  # it was told to stop: what its log says is no cause
+    if ended.signal in ("SIGTERM", "SIGINT") or ended.code == 0 or ended.reason == _NEVER_RAN:
+        return  # it was told to stop, or never ran: what its log says is no cause
     told = telling(service.log)
     if told is None:
         return
@@ -244,7 +246,7 @@ def _differences(defined: Definition, running: Running) -> Iterator[str]:
         yield "user"
 
 
-def _missing_files(defined: Definition | None) -> Iterator[Finding]:
-    for each in defined.sources if defined else ():
-        if each.kind == "env-file" and each.file.state == "missing" and not each.optional:
-            yield found.EnvFileMissing(subject=each.file.inside, service=defined.name if defined else "")
+def missing_env_files(defined: Definition | None) -> list[Source]:
+    """The files of variables that are not there, and without which it does not start."""
+    sources = defined.sources if defined else []
+    return [each for each in sources if each.kind == "env-file" and each.file.state == "missing" and not each.optional]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from os.path import basename
 
+from autoglm_fix.agent.facts.callers import Callers
 from autoglm_fix.agent.facts.model_files import ModelFiles
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.facts.start_up import StartUp
@@ -13,8 +14,10 @@ from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.launch import Launch
 
 from . import timeouts_findings as found
+from .coming_up import answers, has_come_up
 from .finding import Finding
 from .registry import diagnostic
+from .timeouts_callers import callers_wait
 from .timeouts_rules import NOBODY_KNOWS, Pace, is_superseded, limit, need, rules, span, understood
 from .timeouts_settings import settings
 from .timeouts_start import start_up
@@ -22,7 +25,12 @@ from .timeouts_start import start_up
 
 @diagnostic()
 def timeouts(
-    start: StartUp | Unknown, service: Service, model: ModelFiles | Unknown, *, generate: float = 120.0
+    start: StartUp | Unknown,
+    service: Service,
+    model: ModelFiles | Unknown,
+    callers: Callers | Unknown,
+    *,
+    generate: float = 120.0,
 ) -> Iterator[Finding]:
     """The start ends, and no limit on it, on a stop or on an answer is shorter than these take.
 
@@ -35,18 +43,16 @@ def timeouts(
     yield from start_up(start, service, model, launch, pace)
     unheard = list(_unheard(start, service, launch))
     yield from unheard
-    if not is_up(start, service):
+    # On one that has come up, no limit was too short.
+    if not has_come_up(service, answers(start, service)):
         if not unheard:
             yield from _start(service, model, pace)
         yield from _probe(service, model, pace)
     yield from _runs(service, launch.engine, pace)
     yield from _stop(service)
     yield from settings(start, service, model, launch, pace, generate)
-
-
-def is_up(start: StartUp, service: Service) -> bool:
-    """Whether its last start has come to its end: then no limit on it was too short."""
-    return start.state == "answers" or (start.state == "runs" and service.state == "running")
+    if isinstance(callers, Callers):
+        yield from callers_wait(callers, generate)
 
 
 def _name(service: Service) -> str:

@@ -87,7 +87,7 @@ class SlowStart(Finding, frozen=True, kw_only=True):
     """It is not up yet, and on its way. ``doing`` is what moves (``reading``, ``computing``, ``compiling``, ...)."""
 
     code: ClassVar[str] = "timeouts.slow-start"
-    severity: ClassVar[Severity] = "info"
+    severity: ClassVar[Severity] = "warning"
     symptom: ClassVar[Symptom] = "slow"
 
     stage: str

@@ -64,6 +64,30 @@ class Gunicorn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
+class ClientRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the client's library assumes, and how long a first token may take."""
+
+    default: float
+    retries: int
+    first_token_s: float
+    source: str
+
+
+class NginxRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What nginx assumes, and the least that sending a request may be given."""
+
+    default: float
+    least_send: float
+    source: str
+
+
+class CallerRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Those who ask the service."""
+
+    client: ClientRule
+    nginx: NginxRule
+
+
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A stage of a start, and the line of a log that begins it."""
 
@@ -81,6 +105,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_cores: float
     settings: tuple[Setting, ...]
     gunicorn: Gunicorn
+    callers: CallerRules
     never_notify: tuple[str, ...]
     waits_for_it: str
     asks_itself: tuple[str, ...]

@@ -14,6 +14,7 @@ from autoglm_fix.launch import Launch
 
 from . import timeouts_findings as found
 from .finding import Finding
+from .timeouts_progress import stage_by_progress
 from .timeouts_rules import Pace, is_offline, is_whole, rules, span
 
 _FULL = 1 << 20
@@ -30,6 +31,8 @@ def start_up(start: StartUp, service: Service, model: ModelFiles, launch: Launch
     listens_elsewhere = not start.connects and bool(start.ports) and stage in ("", "ready")
     if listens_elsewhere or (stage == "ready" and not start.connects and service.endpoint):
         return  # it is up, and the endpoint is wrong: whoever asks the endpoint says so
+    if not stages and (guess := stage_by_progress(start, model.total_size)):
+        stage = f"≈ {guess}"
     first, last = start.samples[0], start.samples[-1]
     passed = max(0.1, last.at - first.at)
     cores = (last.cpu - first.cpu) / passed

@@ -9,12 +9,15 @@ from autoglm_fix.agent.facts.gpus import Gpu, Gpus
 from autoglm_fix.agent.facts.model_files import ModelFiles
 from autoglm_fix.agent.facts.model_sizes import ModelSizes
 from autoglm_fix.agent.facts.service import Service
+from autoglm_fix.agent.facts.start_up import StartUp
 from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.launch import Launch, read
 from autoglm_fix.locale import size
 
+from .coming_up import answers, has_come_up
 from .finding import Finding
 from .registry import diagnostic
+from .vram_cards import Cards, cards
 from .vram_findings import (
     ContextFails,
     DeadHolder,
@@ -22,15 +25,15 @@ from .vram_findings import (
     LessFree,
     NoRoom,
     PicturesExceed,
+    Sliced,
     Tight,
+    Uncomputed,
     Unseen,
     WeightsTooLarge,
 )
 from .vram_need import picture_tokens
-from .vram_plan import Plan, own, plan, visible
-
-# Whose start can be computed: they say beforehand what they take, and refuse to start without it.
-COMPUTED = ("vllm", "sglang")
+from .vram_plan import own, plan
+from .vram_sums import COMPUTED, SHARE, Plan
 
 
 @diagnostic()
@@ -40,6 +43,7 @@ def vram(
     sizes: ModelSizes,
     service: Service,
     environment: Environment | Unknown,
+    start: StartUp | Unknown,
     *,
     headroom: float = 0.01,
 ) -> Iterator[Finding]:
@@ -49,14 +53,15 @@ def vram(
             if holder.dead and not holder.service:
                 yield DeadHolder(subject=named(gpu), pid=holder.pid, used=holder.used or 0)
     launch = read(service) or Launch(argv=())
-    sums = plan(gpus, model, sizes, launch, known(environment))
-    settled = service.running is not None and service.state not in ("starting", "restarting")
+    used = cards(gpus, launch, service)
+    sums = plan(used, model, sizes, launch, known(environment))
+    # One that is up has what it asked for.
+    has_room = has_come_up(service, answers(start, service))
     if sums is None:
-        # One that is up has what it asked for.
-        yield from () if settled else _unseen(gpus, launch)
+        yield from () if has_room else _unseen(gpus, used, launch)
         return
     yield from _hazards(sums)
-    if not settled:
+    if not has_room:
         yield from _shortage(sums, headroom)
 
 
@@ -65,12 +70,14 @@ def known(environment: Environment | Unknown) -> Environment | None:
     return environment if isinstance(environment, Environment) else None
 
 
-def _unseen(gpus: Gpus, launch: Launch) -> Iterator[Finding]:
+def _unseen(gpus: Gpus, cards: Cards, launch: Launch) -> Iterator[Finding]:
     """GPUs that are there, and whose memory nobody tells."""
     if launch.options.get("--device") == "cpu":
         return
-    used = visible(gpus.gpus, launch.environment)
-    if used and not any(gpu.total and gpu.free is not None for gpu in used):
+    used = cards.used
+    if cards.sliced:
+        yield Sliced(subject=", ".join(map(named, used)))
+    elif used and not any(gpu.total and gpu.free is not None for gpu in used):
         said = [problem for gpu in used for problem in gpu.problems] or [f"NVML says {gpu.code}" for gpu in used]
         yield Unseen(subject=", ".join(map(named, used)), reason="; ".join(dict.fromkeys(said)))
     elif not gpus.gpus and gpus.problem and gpus.pci:
@@ -100,55 +107,65 @@ def _hazards(sums: Plan) -> Iterator[Finding]:
 
 
 def _shortage(sums: Plan, headroom: float) -> Iterator[Finding]:
+    """What is too small for sure; an estimate alone is a warning."""
     subject = ", ".join(map(named, sums.gpus))
     held = [line for gpu in sums.gpus for line in holders(gpu)]
-    computed = sums.engine in COMPUTED and sums.share is not None
-    if computed and sums.weights > sums.total:
+    if sums.engine not in COMPUTED:
+        if sums.weights > sums.free and not sums.unknown:
+            yield _tight(sums, subject, held)
+    elif sums.unknown:
+        yield Uncomputed(subject=subject, unknown=list(sums.unknown))
+    elif sums.weights > sums.total:
         yield WeightsTooLarge(subject=subject, weights=sums.weights, total=sums.total, ranks=sums.ranks)
-        return
-    if computed and sums.wanted > sums.spare:
+    elif sums.share is None:
+        yield Uncomputed(subject=subject, unknown=[SHARE[sums.engine]])
+    elif sums.wanted > sums.spare:
         yield LessFree(
             subject=subject,
             wanted=sums.wanted,
             free=sums.spare,
             total=sums.total,
-            share=sums.share or 0.0,
+            share=sums.share,
             missing=sums.wanted - sums.spare,
             holders=held,
         )
-        return
-    need = sums.need
-    if need is None and sums.room() >= 0:
-        return
-    if computed and sums.room() < (need or 0):
+    elif sums.room("least") < (sums.need or 0):
         yield NoRoom(
             subject=subject,
             wanted=sums.wanted,
             room=max(sums.room(), 0),
-            need=need or 0,
-            length=sums.length or 0,
+            need=sums.need or 0,
+            length=sums.tokens or 0,
             longest=sums.longest,
             weights=sums.weights,
             beside=sums.beside(),
             total=sums.total,
             free=sums.free,
-            share=sums.share or 0.0,
+            share=sums.share,
             holders=held,
         )
-    elif _is_tight(sums, need or 0, headroom) if computed else sums.weights > sums.free:
-        yield Tight(
-            subject=subject,
-            room=max(sums.room("most"), 0),
-            need=need or 0,
-            weights=sums.weights,
-            beside=sums.beside("most"),
-            free=sums.free,
-            holders=held,
-        )
+    elif _is_tight(sums, headroom):
+        yield _tight(sums, subject, held)
 
 
-def _is_tight(sums: Plan, need: int, headroom: float) -> bool:
-    return sums.room("most") < need or sums.wanted > sums.spare - headroom * sums.total
+def _is_tight(sums: Plan, headroom: float) -> bool:
+    if sums.need is None and sums.room() >= 0:
+        return sums.outside() < 0
+    if sums.room("most") < (sums.need or 0) or sums.outside() < 0:
+        return True
+    return not sums.is_static and sums.wanted > sums.spare - headroom * sums.total
+
+
+def _tight(sums: Plan, subject: str, held: list[str]) -> Finding:
+    return Tight(
+        subject=subject,
+        room=max(sums.room("most"), 0),
+        need=sums.need or 0,
+        weights=sums.weights,
+        beside=sums.beside("most") or sums.workspace("most"),
+        free=sums.free,
+        holders=held,
+    )
 
 
 def named(gpu: Gpu) -> str:

@@ -108,3 +108,18 @@ class Unseen(Finding, frozen=True, kw_only=True):
     code: ClassVar[str] = "vram.unseen"
     severity = "warning"
     reason: str
+
+
+class Uncomputed(Finding, frozen=True, kw_only=True):
+    """Whether the model fits depends on parts of the launch whose effect no file tells beforehand."""
+
+    code: ClassVar[str] = "vram.uncomputed"
+    severity = "info"
+    unknown: list[str]
+
+
+class Sliced(Finding, frozen=True, kw_only=True):
+    """The service computes on a slice of a card, whose memory is not read."""
+
+    code: ClassVar[str] = "vram.sliced"
+    severity = "info"

@@ -7,6 +7,7 @@ kv_cache_interface.py (vLLM 0.33.0); the safetensors format.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,25 @@ _BYTES = {
 _FLOATS = ("F64", "F32", "F16", "BF16")
 # Bytes of a value by the word that engines use for --dtype.
 DTYPES = {"float32": 4, "float": 4, "float16": 2, "half": 2, "bfloat16": 2}
-CACHE_DTYPES = {"auto": 0, "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "bfloat16": 2, "float16": 2}
+CACHE_DTYPES = {"auto": 0, "fp8": 1, "fp8_e4m3": 1, "fp8_e5m2": 1, "fp8_inc": 1, "bf16": 2, "bfloat16": 2, "float16": 2}
 _NESTED = ("text_config", "llm_config", "language_config")
+# The layers that keep a cache for each token, as ``layer_types`` calls them; others keep a state of one size.
+_WINDOWED = "sliding_attention"
+_CACHED = ("full_attention", "attention", "chunked_attention", _WINDOWED)
+# They mean layers that differ from each other in ways that are not read here.
+_UNEVEN = (
+    "attn_layer_indices",
+    "attn_layer_period",
+    "attn_type_list",
+    "block_configs",
+    "hybrid_override_pattern",
+    "layers_block_type",
+    "linear_attn_config",
+    "mamba_step",
+)
+# How people write a context's length: 25480, 32k (thousands), 32K (1024s).
+_LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kKmM]?)")
+_TIMES = {"": 1, "k": 1000, "m": 1000**2, "K": 1024, "M": 1024**2}
 
 
 @dataclass(frozen=True)
@@ -67,15 +85,12 @@ class Pictures:
 def shape_of(config: Mapping[str, Json]) -> Shape | None:
     """The shape that a config.json gives, None where it lacks what the cache's size depends on."""
     text = _language(config)
-    layers, heads = (
-        _whole(text, "num_hidden_layers", "num_layers", "n_layer"),
-        _whole(text, "num_attention_heads", "n_head"),
-    )
+    layers, heads = _layers(text), _whole(text, "num_attention_heads", "n_head")
     hidden = _whole(text, "hidden_size", "n_embd", "d_model")
     head_dim = _whole(text, "head_dim", "kv_channels")
     if head_dim is None and hidden is not None and heads:
         head_dim = hidden // heads
-    kv_heads = _whole(text, "num_key_value_heads", "multi_query_group_num", "num_kv_heads") or heads
+    kv_heads = _kv_heads(text, heads)
     rank, rope = _whole(text, "kv_lora_rank"), _whole(text, "qk_rope_head_dim")
     latent = rank + rope if rank is not None and rope is not None else None
     if layers is None or (latent is None and (head_dim is None or kv_heads is None)):
@@ -88,11 +103,37 @@ def shape_of(config: Mapping[str, Json]) -> Shape | None:
         kv_heads or 1,
         head_dim or 0,
         DTYPES.get(str(dtype), 2),
-        _whole(text, "max_position_embeddings", "seq_length", "n_positions"),
+        _context(text),
         latent,
         window,
         windowed,
     )
+
+
+def _layers(text: Mapping[str, Json]) -> int | None:
+    """How many layers keep a cache of their own."""
+    layers = _whole(text, "num_hidden_layers", "num_layers", "n_layer")
+    kinds = text.get("layer_types")
+    if isinstance(kinds, list):
+        layers = sum(kind in _CACHED for kind in kinds) or None
+    elif any(text.get(name) for name in (*_UNEVEN, "full_attention_interval")):
+        return None
+    return None if layers is None else max(layers - (_whole(text, "num_kv_shared_layers") or 0), 1)
+
+
+def _kv_heads(text: Mapping[str, Json], heads: int | None) -> int | None:
+    if text.get("multi_query") is True and not text.get("new_decoder_architecture"):
+        return 1
+    names = ("num_key_value_heads", "multi_query_group_num", "num_kv_heads")
+    if any(isinstance(text.get(name), list) for name in names):
+        return None
+    return _whole(text, *names) or heads
+
+
+def _context(text: Mapping[str, Json]) -> int | None:
+    """The longest context: of several that are said the shortest."""
+    names = ("max_position_embeddings", "seq_length", "n_positions", "max_seq_len", "model_max_length")
+    return min((found for name in names if (found := _whole(text, name))), default=None)
 
 
 def _window(text: Mapping[str, Json], layers: int) -> tuple[int | None, int]:
@@ -102,7 +143,7 @@ def _window(text: Mapping[str, Json], layers: int) -> tuple[int | None, int]:
         return None, 0
     kinds = text.get("layer_types")
     if isinstance(kinds, list):
-        return window, sum(kind == "sliding_attention" for kind in kinds)
+        return window, min(sum(kind == _WINDOWED for kind in kinds), layers)
     first = _whole(text, "max_window_layers")
     return window, layers if first is None else max(layers - first, 0)
 
@@ -184,6 +225,22 @@ def cache_tokens(shape: Shape, room: int, *, value_bytes: int | None = None, ran
     """How many tokens fit in ``room`` bytes, in whole blocks; windows are not counted on."""
     each = cache_bytes(shape, block, value_bytes=value_bytes, ranks=ranks, block=block)
     return max(room, 0) // each * block if each else 0
+
+
+def length_of(said: str | bool | None) -> int | None:
+    """A context's length as people write it ("25480", "32k", "32K"); None for "auto" and nonsense."""
+    found = _LENGTH.fullmatch(said.strip()) if isinstance(said, str) else None
+    read = float(found[1]) * _TIMES[found[2]] if found else math.inf
+    return int(read) if math.isfinite(read) else None
+
+
+def number(said: str | bool | None) -> float | None:
+    """An option's number, None where it has none."""
+    try:
+        read = float(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return read if read is not None and math.isfinite(read) else None
 
 
 def _language(config: Mapping[str, Json]) -> dict[str, Json]:

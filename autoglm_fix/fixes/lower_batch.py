@@ -15,10 +15,12 @@ from autoglm_fix.agent.facts.model_sizes import ModelSizes
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.unknown import Unknown
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.diagnostics.vram import COMPUTED, holders, known, named
+from autoglm_fix.diagnostics.vram import holders, known, named
+from autoglm_fix.diagnostics.vram_cards import cards
 from autoglm_fix.diagnostics.vram_findings import ContextFails, EagerGarbles, LessFree, NoRoom, Tight, WeightsTooLarge
 from autoglm_fix.diagnostics.vram_need import cache_bytes, picture_tokens
-from autoglm_fix.diagnostics.vram_plan import FEW, LENGTH, LIMITS, SEQUENCES, SHARE, Plan, plan, with_options
+from autoglm_fix.diagnostics.vram_plan import plan
+from autoglm_fix.diagnostics.vram_sums import COMPUTED, FEW, LENGTH, LIMITS, SEQUENCES, SHARE, Plan, with_options
 from autoglm_fix.launch import Edit, read
 from autoglm_fix.locale import size
 
@@ -47,11 +49,12 @@ def lower_batch(
     to garble a model's answers is ever chosen.
     """
     launch = read(service)
-    sums = plan(gpus, model, sizes, launch, known(environment)) if launch is not None else None
+    used = cards(gpus, launch, service) if launch is not None else None
+    sums = plan(used, model, sizes, launch, known(environment)) if launch is not None and used is not None else None
     if launch is None or sums is None or sums.engine not in COMPUTED:
         yield Declined("lower_batch.own-program", {"engine": launch.engine if launch else "custom"})
         return
-    if sums.weights > sums.total:
+    if sums.weights > sums.total and not sums.unknown:
         yield _too_large(sums, gpus)
         return
     without = _without_hazards(sums)
@@ -90,7 +93,7 @@ def choose(sums: Plan, *, headroom: float = 0.01, minimum: int = 1) -> Options |
     widest = _with(sums, base, rungs)
     name = LENGTH[sums.engine]
     length = min(widest.longest, sums.length or widest.longest) // sums.rules.vllm.block * sums.rules.vllm.block
-    if widest.wanted > widest.spare or length < sums.least_length or widest.room() <= 0:
+    if widest.wanted > widest.spare or length < sums.least_length or widest.room() <= 0 or widest.outside() < 0:
         return None
     return _needed(sums, {**base, name: str(length)}, rungs)
 
@@ -135,11 +138,23 @@ def _pictures(sums: Plan) -> Options:
 
 def _share(sums: Plan, headroom: float) -> Options:
     """The largest share of the GPU that the engine can have now."""
-    most = math.floor((sums.spare / sums.total - headroom) * 10_000) / 10_000
-    most = min(most, max(sums.rules.vllm.most_share, sums.share or 0.0))
-    if sums.share is None or most <= 0 or most == sums.share:
+    if sums.share is None:
+        return {}
+    most = _static_share(sums, headroom) if sums.is_static else sums.spare / sums.total - headroom
+    most = min(math.floor(most * 10_000) / 10_000, max(sums.rules.vllm.most_share, sums.share))
+    if most <= 0 or most == sums.share:
         return {}
     return {SHARE[sums.engine]: f"{most:g}"}
+
+
+def _static_share(sums: Plan, headroom: float) -> float:
+    """The share that leaves what lives beside it its place: as much as that may need at most, if the rest then fits."""
+
+    def leaving(which: str) -> float:
+        return 1 - sums.workspace(which) / max(sums.base(which), 1) - headroom
+
+    shares = [leaving(which) for which in ("most", "usual")]
+    return next((share for share in shares if replace(sums, share=share).fits()), shares[-1])
 
 
 def _without_hazards(sums: Plan) -> Plan:
@@ -155,7 +170,8 @@ def _declined(sums: Plan, headroom: float) -> Declined:
     if sums.shape is not None:
         cache = cache_bytes(sums.shape, sums.least_length, value_bytes=sums.value_bytes, ranks=sums.ranks)
     few = replace(sums, sequences=min(sums.sequences, FEW))
-    needed = few.weights + few.beside() + cache + math.ceil(headroom * sums.total) + sums.free - sums.spare
+    beside = few.beside() or few.workspace() + few.free - few.base()
+    needed = few.weights + beside + cache + math.ceil(headroom * sums.total) + sums.free - sums.spare
     held = [line for gpu in sums.gpus for line in holders(gpu)]
     length = sums.least_length
     if needed > sums.total or not held:

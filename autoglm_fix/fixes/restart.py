@@ -9,6 +9,7 @@ from autoglm_fix.agent.changes.restart import ReloadAndRestart, Restart
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.diagnostics import Finding
 from autoglm_fix.diagnostics import service_findings as found
+from autoglm_fix.diagnostics.service import missing_env_files
 from autoglm_fix.launch import plainly
 
 from .registry import Declined, fix
@@ -67,6 +68,9 @@ def restart_of(
         return Declined("restart.nobody-knows", {"subject": service.name})
     if service.state == "absent":
         return Declined("restart.absent", {"subject": name, "manager": service.manager})
+    lacking = [each.file.inside for each in missing_env_files(service.defined)]
+    if lacking:
+        return Declined("restart.lacks-files", {"subject": name, "files": lacking})
     kind: type[Restart] = Restart
     usual = "restart.restart" if service.state in _UP else "restart.start"
     if not service.reloaded:

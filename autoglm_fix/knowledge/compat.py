@@ -17,10 +17,12 @@ from .rows import (
     Card,
     CardTable,
     Codes,
+    Compiler,
     Distro,
     Drivers,
     GlibcTable,
     Kernels,
+    LibstdcxxTable,
     SglangRelease,
     SglangTable,
     TorchRelease,
@@ -29,6 +31,7 @@ from .rows import (
     TransformersTable,
     VllmRelease,
     VllmTable,
+    XidTable,
 )
 
 
@@ -44,7 +47,7 @@ R = TypeVar("R", bound=Released)
 
 def newest(releases: Iterable[R]) -> R:
     """The newest release of a table (``newest(vllm_releases())``)."""
-    return max(releases, key=lambda each: Version(each.version))
+    return max(releases, key=version_of)
 
 
 def read_version(text: str) -> Version | None:
@@ -57,7 +60,18 @@ def read_version(text: str) -> Version | None:
 
 def _exactly(releases: Iterable[R], version: str) -> R | None:
     wanted = read_version(version)
-    return next((each for each in releases if Version(each.version) == wanted), None)
+    return next((each for each in releases if version_of(each) == wanted), None)
+
+
+def version_of(release: Released) -> Version:
+    """The version of a row, to be compared."""
+    return _listed(release.version)
+
+
+@functools.cache
+def _listed(version: str) -> Version:
+    """A version of a table, which is read once."""
+    return Version(version)
 
 
 @functools.cache
@@ -183,8 +197,14 @@ def drivers() -> Drivers:
 
 @functools.cache
 def codes() -> Codes:
-    """The names of libcuda's and NVML's codes."""
+    """The codes of libcuda and NVML, with NVIDIA's words."""
     return table("error_codes", Codes)
+
+
+@functools.cache
+def xids() -> XidTable:
+    """What the driver tells through the kernel."""
+    return table("xid", XidTable)
 
 
 @functools.cache
@@ -217,3 +237,20 @@ def glibc_of(tag: str) -> str:
     if parts[0] in old:
         return old[parts[0]]
     return f"{parts[1]}.{parts[2]}" if parts[0] == "manylinux" and len(parts) > 3 else ""
+
+
+@functools.cache
+def compilers() -> list[Compiler]:
+    """Releases of GCC with the symbols of their libstdc++, oldest first."""
+    return table("libstdcxx", LibstdcxxTable).compilers
+
+
+def compiler_of(symbols: str) -> Compiler | None:
+    """The first GCC whose libstdc++ has symbols of that version ("GLIBCXX_3.4.30", "CXXABI_1.3.13")."""
+    family, _, version = symbols.partition("_")
+    wanted = read_version(version)
+    for each in compilers() if wanted else ():
+        has = {"GLIBCXX": each.glibcxx, "CXXABI": each.cxxabi}.get(family)
+        if has and wanted and _listed(has.partition("_")[2]) >= wanted:
+            return each
+    return None

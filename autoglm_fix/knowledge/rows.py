@@ -131,6 +131,18 @@ class Distro(msgspec.Struct, frozen=True):
     glibc: str
 
 
+class Compiler(msgspec.Struct, frozen=True):
+    """A release of GCC, the name of its libstdc++, and the newest versions of symbols in that.
+
+    ``glibcxx`` is "GLIBCXX_3.4.30", ``cxxabi`` "CXXABI_1.3.13", None where it was not written down.
+    """
+
+    gcc: str
+    library: str
+    glibcxx: str
+    cxxabi: str | None
+
+
 class TorchTable(msgspec.Struct, frozen=True):
     """torch.json."""
 
@@ -167,6 +179,17 @@ class TransformersTable(msgspec.Struct, frozen=True):
     model_types: dict[str, str]
 
 
+class Bug(msgspec.Struct, frozen=True):
+    """A fault of CUDA that NVIDIA's release notes name; ``signature`` is the kernel's line that tells of it."""
+
+    id: str
+    affects: str
+    effect: str
+    fixed_in: str
+    signature: str
+    source: str
+
+
 class Drivers(msgspec.Struct, frozen=True):
     """CUDA and drivers, newest first; capabilities oldest first."""
 
@@ -174,13 +197,42 @@ class Drivers(msgspec.Struct, frozen=True):
     majors: list[Major]
     capabilities: list[Capabilities]
     branches: list[Branch]
+    bugs: list[Bug]
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """What NVIDIA calls a code, and how its header explains it."""
+
+    name: str
+    doc: str
 
 
 class Codes(msgspec.Struct, frozen=True):
-    """The names of the codes of libcuda (CUresult) and of NVML (nvmlReturn_t)."""
+    """The codes of libcuda (CUresult) and of NVML (nvmlReturn_t).
 
-    cuda: dict[str, str]
-    nvml: dict[str, str]
+    ``readings`` say what a code of one call ("cuInit 803") comes from on a host that serves models.
+    """
+
+    cuda: dict[str, Meaning]
+    nvml: dict[str, Meaning]
+    readings: dict[str, str]
+
+
+class XidRow(msgspec.Struct, frozen=True):
+    """An error that the driver tells through the kernel, and what NVIDIA asks for at once ("RESET_GPU")."""
+
+    xid: int
+    mnemonic: str
+    description: str
+    immediate: str
+    investigatory: str
+
+
+class XidTable(msgspec.Struct, frozen=True):
+    """xid.json; ``pattern`` finds one in a line: the card, the number, the process id, its name, the rest."""
+
+    pattern: str
+    xids: list[XidRow]
 
 
 class CardTable(msgspec.Struct, frozen=True):
@@ -193,3 +245,9 @@ class GlibcTable(msgspec.Struct, frozen=True):
     """glibc.json."""
 
     distributions: list[Distro]
+
+
+class LibstdcxxTable(msgspec.Struct, frozen=True):
+    """libstdcxx.json, the oldest compiler first."""
+
+    compilers: list[Compiler]

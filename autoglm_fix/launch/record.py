@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.facts.text_file import TextFile
@@ -38,7 +39,7 @@ class Record:
         environment: dict[str, str] = json.loads(variables.text)
         defined, running = self.service.defined, self.service.running
         return Start(
-            words=tuple(_words(argv)),
+            words=_words(argv.key, argv.text),
             environment={name: plain_word(value) for name, value in environment.items()},
             user=defined.user if defined is not None else (running.user or None if running is not None else None),
             working_dir=defined.working_dir if defined is not None else running.working_dir if running else None,
@@ -93,10 +94,11 @@ def recorded(texts: Texts, argv: Sequence[str], environment: Mapping[str, str], 
     return texts
 
 
-def _words(text: Text) -> Iterator[Word]:
-    for item in scan(text.text).items:
-        raw = written(text.key, text.text, item.start, item.end)
-        yield Word(_value(raw), (Place(raw, _quoted, between=", "),))
+# One command is read by every diagnostic and fix in turn.
+@lru_cache(maxsize=64)
+def _words(key: str, text: str) -> tuple[Word, ...]:
+    found = [written(key, text, item.start, item.end) for item in scan(text).items]
+    return tuple(Word(_value(raw), (Place(raw, _quoted, between=", "),)) for raw in found)
 
 
 def _value(raw: Traced) -> Traced:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from functools import cached_property
 from os.path import basename, dirname
 
 from autoglm_fix.agent.definition.specifiers import unescaped
@@ -40,7 +41,7 @@ class Unit:
 
     def start(self) -> Start:
         """What the unit starts, its variables filled as systemd fills them."""
-        found = self._settings()
+        found = self._in_order
         variables, unclear = self._variables(found)
         commands = _last(found, "ExecStart")
         if len(commands) != 1:
@@ -60,7 +61,7 @@ class Unit:
 
     def limits(self) -> Mapping[str, float]:
         """How long systemd waits, in seconds, where the unit says so."""
-        found = self._settings()
+        found = self._in_order
         spans = {name: self._span(found, key) for name, key in _LIMITS.items()}
         return {name: span for name, span in spans.items() if span is not None}
 
@@ -68,7 +69,7 @@ class Unit:
         """Texts in which a command that was edited in a unit stands in a drop-in of ours instead."""
         changed = [text for text in edited.differing(self.texts) if not text.ours]
         now = Unit(self.service, edited)
-        commands = _last(now._settings(), "ExecStart")
+        commands = _last(now._in_order, "ExecStart")
         if not all(text.kind in ("unit", "drop-in") for text in changed) or len(commands) != 1:
             return
         spot = commands[0].value.spot()
@@ -99,7 +100,7 @@ class Unit:
         if key is None:
             return
         span = "infinity" if value == float("inf") else f"{value:g}"
-        standing = [each for each in self._settings() if each.key == key and self.texts[each.lines.source].ours]
+        standing = [each for each in self._in_order if each.key == key and self.texts[each.lines.source].ours]
         spot = standing[-1].value.spot() if standing else None
         splice = None if spot is None else spot.splice(span)
         if splice is not None:
@@ -110,7 +111,7 @@ class Unit:
     @property
     def type(self) -> str:
         """When a start counts as done, as the unit says."""
-        return self._one(self._settings(), "Type")
+        return self._one(self._in_order, "Type")
 
     def with_type(self, value: str) -> Iterator[Texts]:
         """Texts with another type."""
@@ -121,9 +122,10 @@ class Unit:
     def rest(self) -> object:
         """All that the unit says beside what an edit may touch."""
         touched = ("ExecStart", "Environment", "UnsetEnvironment", "Type", *_LIMITS.values())
-        return [(each.key, each.value.text) for each in self._settings() if each.key not in touched]
+        return [(each.key, each.value.text) for each in self._in_order if each.key not in touched]
 
-    def _settings(self) -> list[Setting]:
+    @cached_property
+    def _in_order(self) -> list[Setting]:
         """The settings of the unit and its drop-ins, in the order in which they count."""
         drop_ins = sorted(self.texts.kind("drop-in"), key=lambda text: basename(text.file.inside))
         texts = [*self.texts.kind("unit"), *drop_ins]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import repeat
+from typing import NamedTuple, TypeAlias
 
 # How a piece of text is written so that one reader gives it back; None where it cannot be.
 Writer: TypeAlias = Callable[[str], "str | None"]
@@ -16,9 +17,11 @@ Writer: TypeAlias = Callable[[str], "str | None"]
 Splice: TypeAlias = tuple[str, int, int, str]
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where one letter stands: characters ``start`` to ``end`` of the text ``source``; ``writers`` innermost first."""
+class Origin(NamedTuple):
+    """Where one letter stands: characters ``start`` to ``end`` of the text ``source``; ``writers`` innermost first.
+
+    There is one for each letter of every definition: it is made quickly.
+    """
 
     source: str
     start: int
@@ -95,7 +98,7 @@ def made(text: str) -> Traced:
 def written(source: str, text: str, start: int = 0, end: int | None = None) -> Traced:
     """A range of a source, as it stands there."""
     end = len(text) if end is None else end
-    return Traced(text[start:end], tuple(Origin(source, at, at + 1) for at in range(start, end)))
+    return Traced(text[start:end], tuple(map(Origin, repeat(source), range(start, end), range(start + 1, end + 1))))
 
 
 def read_as(raw: Traced, pieces: Iterable[tuple[str, int, int, Writer]]) -> Traced:
@@ -106,10 +109,11 @@ def read_as(raw: Traced, pieces: Iterable[tuple[str, int, int, Writer]]) -> Trac
     texts: list[str] = []
     origins: list[Origin | None] = []
     for text, start, end, writer in pieces:
-        spot = raw[start:end].spot()
-        here = None if spot is None else Origin(spot.source, spot.start, spot.end, (writer, *spot.writers))
         texts.append(text)
-        origins.extend([here] * len(text) if len(text) == 1 else _spread(raw, text, start, end, writer))
+        if len(text) == end - start:
+            origins.extend(_each(raw.origins[start:end], writer))
+        else:
+            origins.extend([_one(raw[start:end], writer)] if len(text) == 1 else [None] * len(text))
     return Traced("".join(texts), tuple(origins))
 
 
@@ -125,9 +129,12 @@ def spliced(text: str, splices: Iterable[tuple[int, int, str]]) -> str:
     return text
 
 
-def _spread(raw: Traced, text: str, start: int, end: int, writer: Writer) -> list[Origin | None]:
-    """The origins of a piece of several letters: one each where it stands there letter by letter."""
-    if len(text) != end - start:
-        return [None] * len(text)
-    found = [raw.origins[at] for at in range(start, end)]
-    return [each and Origin(each.source, each.start, each.end, (writer, *each.writers)) for each in found]
+def _one(raw: Traced, writer: Writer) -> Origin | None:
+    """The origin of a letter that stands for all of a text."""
+    spot = raw.spot()
+    return None if spot is None else Origin(spot.source, spot.start, spot.end, (writer, *spot.writers))
+
+
+def _each(origins: Iterable[Origin | None], writer: Writer) -> list[Origin | None]:
+    """The origins of what stands there letter by letter."""
+    return [each and Origin(each.source, each.start, each.end, (writer, *each.writers)) for each in origins]

@@ -37,6 +37,7 @@ def gpus(case: dict[str, Any]) -> Gpus:
         for number, each in enumerate(cards)
     ]
     changes = dict(case.get("gpus", {}))
+    kernel = [(float(each["ago"]), str(each["text"])) for each in changes.pop("kernel", [])]
     nodes = [Node(**each) for each in changes.pop("nodes", [])] or [
         Node(path, True, "root", "root", "0666") for path in (NODES if driver else ())
     ]
@@ -53,6 +54,7 @@ def gpus(case: dict[str, Any]) -> Gpus:
         "bound": ["nvidia"] * len(cards) if driver else [""] * len(cards),
         "gpus": found if driver else [],
         "nodes": nodes,
+        "kernel": kernel,
         "cuda": Cuda(**{**met, **case.get("cuda", {})}),
     }
     return Gpus(**{**values, **changes})
@@ -76,6 +78,8 @@ def environment(case: dict[str, Any]) -> Environment:
         machine=case.get("machine", "x86_64"),
         glibc=str(case.get("glibc", "2.36")),
         musl=case.get("musl", ""),
+        libstdcxx=str(case.get("libstdcxx", "")),
+        tool=case.get("tool", "venv"),
         markers={"python_version": "3.11", "sys_platform": "linux", "extra": ""},
         distributions=found,
     )
@@ -114,4 +118,5 @@ def service(case: dict[str, Any]) -> Service:
         sources = [Source("unit", TextFile("autoglm.service", path, path, "ok", text, digest))]
         defined = Definition("systemd", "autoglm", argv, variables, user=case.get("user", "llm"), sources=sources)
     running = Running(812, [812], argv, user="llm") if case.get("running") else None
-    return Service("autoglm", defined.manager, "running", defined, running=running, log=case.get("log", []))
+    state, log = case.get("state", "running"), case.get("log", [])
+    return Service("autoglm", defined.manager, state, defined, running=running, log=log)

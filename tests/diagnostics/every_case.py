@@ -47,7 +47,12 @@ def facts_of(diagnostic: str, folder: Path) -> list[tuple[Any, ...]]:
         return [(msgspec.convert(case["fact"], Service),) for case in SERVICE]
     if diagnostic == "timeouts":
         return [
-            (timeouts_facts.start(case), timeouts_facts.service(case, folder / str(at)), timeouts_facts.model(case))
+            (
+                timeouts_facts.start(case),
+                timeouts_facts.service(case, folder / str(at)),
+                timeouts_facts.model(case),
+                timeouts_facts.callers(case),
+            )
             for at, case in enumerate(TIMEOUTS)
         ]
     if diagnostic == "tokenizer":

@@ -41,7 +41,7 @@ def uv(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *arguments], capture_output=True, text=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     env = tmp_path_factory.mktemp("registry") / "env"
     assert uv("venv", "-q", "--python", sys.executable, str(env)).returncode == 0

@@ -10,17 +10,19 @@ import yaml
 
 from autoglm_fix.diagnostics import Finding
 from autoglm_fix.diagnostics.timeouts import timeouts
+from autoglm_fix.diagnostics.timeouts_callers import in_nginx
+from autoglm_fix.diagnostics.timeouts_progress import stage_by_progress
 from autoglm_fix.diagnostics.timeouts_rules import rounded, rules, span, unavailing
 from autoglm_fix.diagnostics.timeouts_start import timed_stages
 from autoglm_fix.locale import LANGUAGES, Catalogue
-from tests.diagnostics.timeouts_facts import NOW, model, service, start
+from tests.diagnostics.timeouts_facts import GB, NOW, callers, model, service, start
 
 CASES = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
 BY_NAME = {case["case"]: case for case in CASES}
 
 
 def findings(case: dict[str, Any], folder: Path) -> list[Finding]:
-    return list(timeouts(start(case), service(case, folder), model(case)))
+    return list(timeouts(start(case), service(case, folder), model(case), callers(case)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
@@ -127,3 +129,54 @@ def test_times_are_those_that_people_set() -> None:
 def test_every_setting_of_the_table_has_its_source() -> None:
     assert all(row.source and row.default > 0 for row in rules().settings)
     assert {row.engine for row in rules().settings} <= {"", *rules().loading.beside}
+
+
+def test_what_the_clients_library_assumes_is_what_it_says() -> None:
+    openai = pytest.importorskip("openai")
+    rule = rules().callers.client
+    assert (openai.DEFAULT_TIMEOUT.read, openai.DEFAULT_MAX_RETRIES) == (rule.default, rule.retries)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        *[("60", 60), ("60s", 60), ("5m", 300), ("1h 30m", 5400), ("500ms", 0.5), ("1d", 86400), ("1M", 2592000)],
+        *[("", None), ("x", None), ("$wait", None), ("60 seconds", None), ("-1", None), ("²", None)],
+    ],
+)
+def test_a_time_is_read_as_nginx_reads_it(written: str, seconds: float | None) -> None:
+    assert in_nginx(written) == seconds
+
+
+def test_a_short_front_end_is_told_with_the_line_that_cures_it(tmp_path: Path) -> None:
+    told = only("nginx with its own limit", tmp_path)
+    assert (told["limit"], told["by"], told["line"]) == ("60 s", "nginx", "proxy_read_timeout 120s;")
+    assert told["where"] == "/etc/nginx/sites-enabled/glm:4"
+    told = only("nginx with a limit that somebody set", tmp_path)
+    assert (told["limit"], told["where"]) == ("30 s", "/etc/nginx/nginx.conf:20")
+
+
+@pytest.mark.parametrize(
+    ("stage", "first", "last"),
+    [
+        ("weights", {}, {"read": 5 * GB, "resident": 6 * GB}),
+        ("weights", {"gpu": GB}, {"gpu": 6 * GB, "read": 8 * GB}),
+        ("to-device", {"gpu": GB}, {"gpu": 6 * GB}),
+        ("to-device", {"gpu": GB, "resident": 20 * GB}, {"gpu": GB, "resident": 20 * GB}),
+        ("first-token", {"gpu": 20 * GB}, {"gpu": 20 * GB}),
+        ("", {}, {}),
+        ("", {"resident": 20 * GB}, {"resident": 20 * GB}),
+        ("", {"read": None, "resident": 0}, {"read": None, "resident": 0}),
+    ],
+)
+def test_progress_tells_a_stage_where_no_log_does(stage: str, first: dict[str, Any], last: dict[str, Any]) -> None:
+    assert stage_by_progress(start({"start": {"first": first, "last": last}}), round(20.6 * GB)) == stage
+
+
+def test_progress_tells_no_stage_of_a_small_model() -> None:
+    assert stage_by_progress(start({"start": {"first": {"gpu": GB}, "last": {"gpu": GB}}}), GB) == ""
+
+
+def test_a_plain_program_that_says_nothing_has_a_stage(tmp_path: Path) -> None:
+    told = only("a plain program moves its weights to the card", tmp_path)
+    assert (told["stage"], told["doing"], told["stages"]) == ("≈ to-device", "loading", [])

@@ -15,15 +15,31 @@ from autoglm_fix.diagnostics.vram_need import (
     Pictures,
     cache_bytes,
     cache_tokens,
+    length_of,
     picture_tokens,
     pictures_of,
     shape_of,
     weight_bytes,
 )
-from autoglm_fix.diagnostics.vram_plan import length_of
+from tests.launch.services import service as of_text
+from tests.launch.services import source
 
-from .vram_facts import CONFIGS, GLM4V_BYTES, facts, model
+from .vram_facts import CONFIGS, GLM4V_BYTES, README, facts, model
 
+COMPOSE = """\
+services:
+  vllm:
+    image: vllm/vllm-openai:v0.12.0
+    command: >-
+      {arguments}
+    deploy:
+      resources:
+        reservations:
+          devices:
+            - driver: nvidia
+              device_ids: ["1"]
+              capabilities: [gpu]
+"""
 CASES = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
 GIB = 1 << 30
 
@@ -43,8 +59,8 @@ def test_facts_give_findings(case: dict[str, Any]) -> None:
 )
 def test_memory_that_nobody_tells_is_not_taken_for_enough(seen: Gpus, subject: str, reason: str) -> None:
     for state, told in (("failed", True), ("starting", True), ("running", False)):
-        _, model, sizes, service, environment = facts({"total": 15.6, "state_of_service": state})
-        found = list(vram(seen, model, sizes, service, environment))
+        _, *others = facts({"total": 15.6, "state_of_service": state})
+        found = list(vram(seen, *others))
         assert [(each.code, each.evidence) for each in found] == [("vram.unseen", {"reason": reason})] * told
         assert all(each.subject.startswith(subject) for each in found)
 
@@ -54,6 +70,16 @@ def test_memory_that_nobody_tells_is_not_taken_for_enough(seen: Gpus, subject: s
 )
 def test_where_there_is_no_gpu_nothing_is_unseen(seen: Gpus) -> None:
     assert list(vram(seen, *facts({"total": 15.6})[1:])) == []
+
+
+def test_cards_that_a_compose_file_names_are_not_guessed() -> None:
+    """Of a container that is not there yet, its text alone tells which of the host's cards it will get."""
+    text = COMPOSE.format(arguments=README.partition("api_server ")[2])
+    defined = of_text("compose", source("compose", "/srv/compose.yml", text), name="vllm")
+    seen, model, sizes, _, *others = facts({"total": 31.4, "free": 2, "cards": 2})
+    found = {each.code: each for each in vram(seen, model, sizes, defined, *others)}
+    assert set(found) == {"vram.pictures-exceed", "vram.uncomputed"}
+    assert found["vram.uncomputed"].evidence == {"unknown": ["device_ids"]}
 
 
 def test_who_holds_the_memory_is_named_with_what_is_missing() -> None:
@@ -105,6 +131,28 @@ def test_layers_with_a_window_keep_no_more_than_it() -> None:
     assert cache_bytes(shape, 512) == page * 6 * 512
 
 
+@pytest.mark.parametrize(
+    ("said", "layers"),
+    [
+        ({"layer_types": ["linear_attention"] * 3 + ["full_attention"]}, 1),
+        ({"num_kv_shared_layers": 2}, 2),
+        ({"hybrid_override_pattern": "M-M*"}, None),
+        ({"full_attention_interval": 4}, None),
+        ({"block_configs": [{}]}, None),
+        ({}, 4),
+    ],
+)
+def test_only_layers_with_a_cache_of_their_own_count(said: dict[str, Any], layers: int | None) -> None:
+    shape = shape_of({"num_hidden_layers": 4, "num_attention_heads": 8, "hidden_size": 1024, **said})
+    assert (shape.layers if shape else None) == layers
+
+
+def test_one_head_for_all_is_one_head() -> None:
+    falcon = {"num_hidden_layers": 4, "num_attention_heads": 71, "hidden_size": 4544, "multi_query": True}
+    shape = shape_of(falcon)
+    assert shape is not None and (shape.kv_heads, shape.head_dim) == (1, 64)
+
+
 def test_the_readmes_context_takes_a_gibibyte() -> None:
     shape = shape_of(CONFIGS["glm4v"])
     assert shape is not None
@@ -137,7 +185,16 @@ def test_a_processor_s_own_limits_count() -> None:
 
 @pytest.mark.parametrize(
     ("said", "tokens"),
-    [("25480", 25480), ("32k", 32_000), ("32K", 32_768), ("1.5k", 1500), ("auto", None), ("-1", None), (True, None)],
+    [
+        ("25480", 25480),
+        ("32k", 32_000),
+        ("32K", 32_768),
+        ("1.5k", 1500),
+        ("auto", None),
+        ("-1", None),
+        ("9" * 400, None),
+        (True, None),
+    ],
 )
 def test_a_context_s_length_as_people_write_it(said: str | bool, tokens: int | None) -> None:
     assert length_of(said) == tokens

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from autoglm_fix.agent.definition.unit import Unit
+from autoglm_fix.agent.facts.callers import Callers
 from autoglm_fix.agent.facts.model_files import ModelFiles, Place
 from autoglm_fix.agent.facts.service import Container, Definition, Ended, Limits, Running, Service, Source
 from autoglm_fix.agent.facts.start_up import StartUp
@@ -32,6 +33,11 @@ def start(case: dict[str, Any]) -> StartUp:
     first, last = told.pop("first", {}), told.pop("last", {})
     told["samples"] = [{**_SAMPLE, **first}, {**_SAMPLE, "at": 10.0, **last}]
     return msgspec.convert(told, StartUp)
+
+
+def callers(case: dict[str, Any]) -> Callers:
+    """``callers``: the ``clients`` and ``front_ends`` on the host."""
+    return msgspec.convert(case.get("callers", {}), Callers)
 
 
 def model(case: dict[str, Any]) -> ModelFiles:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from typing import Any
 
 from autoglm_fix.agent.facts.environment import Distribution, Environment
 from autoglm_fix.agent.facts.gpus import Gpu, Gpus, Holder
 from autoglm_fix.agent.facts.model_files import ModelFiles, Place
 from autoglm_fix.agent.facts.model_sizes import ModelSizes
-from autoglm_fix.agent.facts.service import Definition, Running, Service
+from autoglm_fix.agent.facts.service import Container, Definition, Ended, Running, Service
+from autoglm_fix.agent.facts.start_up import StartUp
 from autoglm_fix.agent.facts.text_file import TextFile
 from autoglm_fix.agent.formats import Content, TensorGroup
 from autoglm_fix.agent.model.files import ModelFile
 
 GIB = 1 << 30
+NOW, ENDPOINT = 1_000_000.0, "http://127.0.0.1:8000/v1"
 # Parameters and bytes of GLM-4.1V-9B, from its class on the meta device.
 GLM4V_BYTES = 20_585_554_944
 README = (
@@ -41,7 +44,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
             "max_position_embeddings": 65536,
             "dtype": "bfloat16",
         },
-        "vision_config": {"patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2},
+        "vision_config": {"hidden_size": 1536, "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2},
     },
     "glm4": {
         "model_type": "glm4",
@@ -86,7 +89,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 def gpus(case: dict[str, Any]) -> Gpus:
-    """``total`` and ``free`` GiB of ``cards`` equal cards; ``holders`` as {name, gib, pid, service, dead}."""
+    """``total`` and ``free`` GiB of ``cards`` equal cards; ``holders`` as {name, gib, pid, service, dead}.
+
+    ``before`` and ``after`` are other cards beside them, as {name, capability, gib, free}; ``mig``: cards in slices.
+    """
     total, free = case.get("total"), case.get("free", case.get("total"))
     if total is None:
         return Gpus(driver=None, nvml=12, problem="there is no libnvidia-ml.so.1")
@@ -102,11 +108,15 @@ def gpus(case: dict[str, Any]) -> Gpus:
         for each in case.get("holders", [])
     ]
     size, room = round(total * GIB), round(free * GIB)
-    card = [
-        Gpu(index, f"GPU-{index}", "NVIDIA GeForce RTX 4090", "8.9", size, room, size - room, False, holders)
-        for index in range(case.get("cards", 1))
-    ]
-    return Gpus("580.65.06", "580.65.06", gpus=card)
+    card = Gpu(0, "", "NVIDIA GeForce RTX 4090", "8.9", size, room, size - room, case.get("mig", False), holders)
+    others = [*map(_other, case.get("before", [])), *[card] * case.get("cards", 1), *map(_other, case.get("after", []))]
+    found = [replace(each, index=index, uuid=f"GPU-{index}") for index, each in enumerate(others)]
+    return Gpus("580.65.06", "580.65.06", gpus=found)
+
+
+def _other(card: dict[str, Any]) -> Gpu:
+    size, room = round(card["gib"] * GIB), round(card.get("free", card["gib"]) * GIB)
+    return Gpu(0, "", card["name"], card["capability"], size, room, size - room, False)
 
 
 def model(case: dict[str, Any]) -> ModelFiles:
@@ -126,13 +136,38 @@ def sizes(case: dict[str, Any]) -> ModelSizes:
 
 
 def service(case: dict[str, Any]) -> Service:
-    """A service defined by ``launch`` (README, SGLANG or a command and what is ``added``), in ``state``."""
+    """A service defined by ``launch`` (README, SGLANG or a command and what is ``added``), in ``state_of_service``.
+
+    ``up`` is for how many seconds it has run, ``restarts`` how often it was started again, ``log`` its last lines.
+    """
     command = {"README": README, "SGLANG": SGLANG}.get(case.get("launch", "README"), case.get("launch", "README"))
     argv = shlex.split(f"{command} {case.get('added', '')}")
     state = case.get("state_of_service", "failed")
-    running = Running(4711, [4711], argv) if state in ("running", "starting") else None
-    defined = Definition("systemd", "autoglm.service", argv, dict(case.get("environment", {})))
-    return Service("autoglm", "systemd", state, defined, running=running)
+    since = NOW - case.get("up", 3600.0)
+    running = Running(4711, [4711], argv, since=since) if state in ("running", "starting", "by-hand") else None
+    variables = dict(case.get("environment", {}))
+    defined = Definition("systemd", "autoglm.service", argv, variables, container=_container(case))
+    ended = Ended(code=1, restarts=case["restarts"]) if "restarts" in case else None
+    log = case.get("log", [])
+    endpoint = case.get("endpoint", ENDPOINT)
+    return Service(
+        "autoglm", "systemd", state, defined, running=running, ended=ended, log=log, now=NOW, endpoint=endpoint
+    )
+
+
+def _container(case: dict[str, Any]) -> Container | None:
+    """A container that was given the cards ``handed`` by their numbers."""
+    if "handed" not in case:
+        return None
+    requests = [{"Driver": "nvidia", "DeviceIDs": case["handed"], "Capabilities": [["gpu"]]}]
+    return Container("1f", "autoglm", "vllm", record={"HostConfig": {"DeviceRequests": requests}})
+
+
+def start(case: dict[str, Any]) -> StartUp:
+    """Where it runs, its endpoint answers, if it has one and nothing else is said as ``start``."""
+    runs = case.get("state_of_service", "failed") in ("running", "by-hand")
+    usual = ("answers" if case.get("endpoint", ENDPOINT) else "runs") if runs else "down"
+    return StartUp(case.get("start", usual))
 
 
 def environment(case: dict[str, Any]) -> Environment:
@@ -141,9 +176,9 @@ def environment(case: dict[str, Any]) -> Environment:
     return Environment("/v/bin/python", "/v/bin/python", "3.12.3", distributions=found)
 
 
-def facts(case: dict[str, Any]) -> tuple[Gpus, ModelFiles, ModelSizes, Service, Environment]:
+def facts(case: dict[str, Any]) -> tuple[Gpus, ModelFiles, ModelSizes, Service, Environment, StartUp]:
     """All of them, in the order in which ``vram`` takes them."""
-    return gpus(case), model(case), sizes(case), service(case), environment(case)
+    return gpus(case), model(case), sizes(case), service(case), environment(case), start(case)
 
 
 def _text(name: str, values: object) -> TextFile:

@@ -8,8 +8,11 @@ import pytest
 
 from autoglm_fix.agent.changes.write_file import WriteFile
 from autoglm_fix.agent.facts.gpus import Gpus
+from autoglm_fix.agent.facts.start_up import StartUp
 from autoglm_fix.diagnostics.vram import vram
-from autoglm_fix.diagnostics.vram_plan import Plan, plan
+from autoglm_fix.diagnostics.vram_cards import cards
+from autoglm_fix.diagnostics.vram_plan import plan
+from autoglm_fix.diagnostics.vram_sums import Plan
 from autoglm_fix.fixes.lower_batch import choose, lower_batch
 from autoglm_fix.fixes.registry import Declined
 from autoglm_fix.launch import read
@@ -21,7 +24,7 @@ from tests.launch.services import service as launched
 def sums(case: dict[str, Any]) -> Plan:
     launch = read(service(case))
     assert launch is not None
-    found = plan(gpus(case), model(case), sizes(case), launch, environment(case))
+    found = plan(cards(gpus(case), launch, service(case)), model(case), sizes(case), launch, environment(case))
     assert found is not None
     return found
 
@@ -54,8 +57,22 @@ def desktop(taken: float, total: float = 23.6) -> dict[str, Any]:
         ),
         pytest.param(
             {"total": 23.6, "launch": "SGLANG", "version": "0.5.6"},
-            {"--mem-fraction-static": "0.97"},
-            id="SGLang on 24 GB",
+            {"--mem-fraction-static": "0.861"},
+            id="SGLang on 24 GB: its own share is too small for the weights",
+        ),
+        pytest.param(
+            {"total": 23.6, "launch": "SGLANG", "added": "--mem-fraction-static 0.97", "version": "0.5.6"},
+            {"--mem-fraction-static": "0.861"},
+            id="SGLang on 24 GB: a share that leaves nothing for the rest goes down",
+        ),
+        pytest.param(
+            {**desktop(0.8), "launch": "SGLANG", "version": "0.5.6"},
+            {"--mem-fraction-static": "0.903"},
+            id="SGLang on 24 GB, 0.8 GiB held by a desktop",
+        ),
+        pytest.param({"total": 47.4, "launch": "SGLANG", "version": "0.5.6"}, {}, id="SGLang on 48 GB"),
+        pytest.param(
+            {"total": 23.6, "added": "--quantization fp8"}, {}, id="what cannot be computed is no reason for an option"
         ),
     ],
 )
@@ -78,6 +95,15 @@ def test_what_was_chosen_is_healthy_to_the_same_diagnostic(total: float, taken: 
     added = " ".join(f"{name} '{value}'" for name, value in chosen.items())
     after = vram(*facts({**case, "added": added}))
     assert [finding.code for finding in after if finding.severity == "error"] == []
+
+
+@pytest.mark.parametrize("total", TOTALS)
+@pytest.mark.parametrize("taken", [each for each in TAKEN if each < 4])
+def test_sglangs_share_leaves_its_graphs_and_activations_their_place(total: float, taken: float) -> None:
+    """They live outside of the share: what is free, less a context, less what weights and cache take."""
+    case = {**desktop(taken, total), "launch": "SGLANG", "version": "0.5.6"}
+    share = (choose(sums(case)) or {}).get("--mem-fraction-static")
+    assert share is None or (total - taken - 0.5) * (1 - float(share)) >= 1.3 + 0.5
 
 
 @pytest.mark.parametrize("taken", TAKEN)
@@ -110,7 +136,7 @@ def test_a_context_is_never_below_one_request() -> None:
 
 def declined(case: dict[str, Any]) -> Declined:
     finding = next(each for each in vram(*facts(case)) if each.severity == "error")
-    (offer,) = lower_batch(finding, *facts(case))
+    (offer,) = lower_batch(finding, *facts(case)[:5])
     assert isinstance(offer, Declined)
     return offer
 
@@ -146,12 +172,12 @@ DEFINED = {
 @pytest.mark.parametrize("manager", DEFINED)
 def test_the_options_are_written_where_the_service_is_defined(manager: str) -> None:
     defined = DEFINED[manager]()
-    case = gpus(desktop(0)), model({}), sizes({}), defined, environment({})
+    case = gpus(desktop(0)), model({}), sizes({}), defined, environment({}), StartUp("down")
     finding = next(each for each in vram(*case) if each.severity == "error")
-    changes = [each for each in lower_batch(finding, *case) if isinstance(each, WriteFile)]
+    changes = [each for each in lower_batch(finding, *case[:5]) if isinstance(each, WriteFile)]
     after = applied(defined, changes)
     assert len(changes) == 1
-    assert [each.code for each in vram(*case[:3], after, case[4]) if each.severity == "error"] == []
+    assert [each.code for each in vram(*case[:3], after, *case[4:]) if each.severity == "error"] == []
     text = list(texts(after).values())[-1]
     assert "--gpu-memory-utilization 0.97" in text
     if manager == "a compose file":
@@ -163,10 +189,11 @@ def test_weights_that_are_too_large_need_another_gpu() -> None:
 
 
 def test_a_larger_gpu_that_the_service_does_not_use_is_named() -> None:
-    small, large = facts({"total": 15.6}), facts({"total": 44.6, "cards": 2})
+    small = facts({"total": 15.6, "environment": {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}})
+    large = facts({"total": 44.6, "cards": 2})
     both = Gpus("580.65.06", gpus=[small[0].gpus[0], large[0].gpus[1]])
     finding = next(each for each in vram(both, *small[1:]) if each.severity == "error")
-    (offer,) = lower_batch(finding, both, *small[1:])
+    (offer,) = lower_batch(finding, both, *small[1:5])
     assert isinstance(offer, Declined) and offer.code == "lower_batch.larger-gpu"
     assert offer.values["larger"] == ["GPU 1 (NVIDIA GeForce RTX 4090): 44.6 GiB"]
 
@@ -178,6 +205,6 @@ def test_an_empty_card_that_is_too_small_is_said_to_be() -> None:
 def test_a_program_of_one_s_own_is_left_alone() -> None:
     case = {"total": 15.6, "launch": "python3 serve.py"}
     (finding,) = vram(*facts(case))
-    (offer,) = lower_batch(finding, *facts(case))
+    (offer,) = lower_batch(finding, *facts(case)[:5])
     assert isinstance(offer, Declined)
     assert offer.code == "lower_batch.own-program"

@@ -77,3 +77,10 @@ def test_what_nobody_manages_gets_the_command_that_starts_it() -> None:
     refusal = declined(iter([restart_of(fact("healthy, by hand, nothing that has to run"))]))
     assert refusal.code == "restart.nobody-knows"
     assert declined(iter([restart_of(fact("absent"))])).code == "restart.absent"
+
+
+def test_without_a_file_that_its_definition_names_it_is_not_even_tried() -> None:
+    service = fact("an env file that it insists on is not there")
+    for each in diagnose(service):
+        offer = declined(restart(each, service))
+        assert (offer.code, offer.values["files"]) == ("restart.lacks-files", ["/etc/default/glm"])

@@ -12,6 +12,7 @@ import yaml
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.changes.recreate import Recreate
 from autoglm_fix.agent.changes.write_file import WriteFile
+from autoglm_fix.agent.facts.callers import Callers
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.diagnostics import Finding
 from autoglm_fix.diagnostics import timeouts_findings as found
@@ -32,7 +33,7 @@ def named(name: str, **more: Any) -> dict[str, Any]:
 
 
 def diagnosed(case: dict[str, Any], of: Service) -> list[Finding]:
-    return list(timeouts(start(case), of, model(case)))
+    return list(timeouts(start(case), of, model(case), Callers()))
 
 
 def offered(case: dict[str, Any], of: Service, **options: Any) -> list[Change | Declined]:

@@ -11,6 +11,7 @@ import pytest
 
 from autoglm_fix.agent.changes import to_wire
 from autoglm_fix.agent.changes.write_file import WriteFile
+from autoglm_fix.agent.facts.callers import Callers
 from autoglm_fix.agent.facts.service import Service
 from autoglm_fix.agent.facts.start_up import StartUp
 from autoglm_fix.diagnostics import Finding
@@ -43,7 +44,7 @@ def looked(host: Host) -> tuple[Service, StartUp]:
 
 def findings(host: Host) -> list[Finding]:
     service, start = looked(host)
-    return [each for each in timeouts(start, service, SMALL) if each.severity != "info"]
+    return [each for each in timeouts(start, service, SMALL, Callers()) if each.severity != "info"]
 
 
 def codes(host: Host) -> list[str]:
@@ -61,7 +62,7 @@ def begin(host: Host, unit: str) -> None:
 def mend(host: Host, **options: float) -> None:
     """Make what the fix offers for the only finding, and have systemd read it."""
     service, start = looked(host)
-    (finding,) = [each for each in timeouts(start, service, SMALL) if each.severity != "info"]
+    (finding,) = [each for each in timeouts(start, service, SMALL, Callers()) if each.severity != "info"]
     changes = list(set_timeouts(finding, service, SMALL, **options))
     wires = [to_wire(each) for each in changes if isinstance(each, WriteFile)]
     assert len(wires) == len(changes) == 1
@@ -156,5 +157,5 @@ def test_a_unit_that_is_well_has_nothing_to_say(host: Host) -> None:
     host.run("systemctl", "start", "model")
     service, start = looked(host)
     assert start.state == "runs"
-    assert list(timeouts(start, service, SMALL)) == []
+    assert list(timeouts(start, service, SMALL, Callers())) == []
     assert msgspec.convert(asdict(start), StartUp) == start

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from autoglm_fix.diagnostics.cuda_start import not_started
 from autoglm_fix.knowledge import compat
 
 SOURCES = Path(__file__).parent / "sources"
@@ -117,7 +118,35 @@ def test_cards_are_as_their_source_says() -> None:
 @pytest.mark.parametrize("library", ["cuda", "nvml"])
 def test_codes_are_as_their_source_says(library: str) -> None:
     known = {"cuda": compat.codes().cuda, "nvml": compat.codes().nvml}[library]
-    assert known == {str(each["code"]): each["name"] for each in source("error_codes")[library]}
+    assert {code: (each.name, each.doc) for code, each in known.items()} == {
+        str(each["code"]): (each["name"], each["doc"]) for each in source("error_codes")[library]
+    }
+
+
+def test_readings_are_as_their_source_says() -> None:
+    assert compat.codes().readings == source("error_codes")["_meta"]["llm_host_reading"]
+
+
+@pytest.mark.parametrize("code", [3, 100, 803])
+def test_what_a_reading_explains_has_a_finding_of_its_own(code: int) -> None:
+    assert any(str(code) in each.split()[1].split("/") for each in compat.codes().readings)
+    assert not_started(code, "/x").code != "cuda.init-failed"
+
+
+def test_what_the_driver_tells_through_the_kernel_is_as_its_source_says() -> None:
+    rows, known = source("xid"), compat.xids()
+    assert known.pattern == rows["_meta"]["log_pattern"]
+    columns = ("xid", "mnemonic", "description", "immediate", "investigatory")
+    assert [tuple(getattr(each, name) for name in columns) for each in known.xids] == [
+        tuple(row[name] or "" for name in columns) for row in rows["xids"]
+    ]
+
+
+def test_faults_of_cuda_are_as_their_source_says() -> None:
+    columns = ("id", "affects", "effect", "fixed_in", "signature", "source")
+    assert [tuple(getattr(each, name) for name in columns) for each in compat.drivers().bugs] == [
+        tuple(row.get(name, "") for name in columns) for row in source("cuda_driver")["known_silent_bugs"]
+    ]
 
 
 def test_distributions_are_as_their_source_says() -> None:
@@ -129,6 +158,31 @@ def test_distributions_are_as_their_source_says() -> None:
         known = compat.torch_release(row["torch"])
         assert known is not None
         assert {known.x86_64.tag, known.aarch64.tag} == set(row["linux_platform_tags_on_pypi"])
+
+
+def test_compilers_are_as_their_source_says() -> None:
+    rows = [tuple(each.values()) for each in source("libstdcxx")["map"]]
+    assert [(each.gcc, each.library, each.glibcxx, each.cxxabi) for each in compat.compilers()] == rows
+
+
+@pytest.mark.parametrize(
+    ("symbols", "gcc"),
+    [
+        ("GLIBCXX_3.4.29", "11.1.0"),
+        ("GLIBCXX_3.4.30", "12.1.0"),
+        ("GLIBCXX_3.4.32", "13.2.0"),
+        ("CXXABI_1.3.13", "11.1.0"),
+        ("CXXABI_1.3.15", "14.1.0"),
+        ("GLIBCXX_3.4.99", None),
+        ("CXXABI_1.3.16", None),
+        ("GLIBC_2.34", None),
+        ("", None),
+        ("CXXABI_", None),
+    ],
+)
+def test_symbols_tell_the_first_compiler_that_has_them(symbols: str, gcc: str | None) -> None:
+    known = compat.compiler_of(symbols)
+    assert (known.gcc if known else None) == gcc
 
 
 def test_models_are_as_their_source_says() -> None:

@@ -127,7 +127,7 @@ def _read(ctx: Context, folders: Folders, layout: Layout) -> Environment:
         machine=machine,
         glibc=glibc,
         musl=musl,
-        libstdcxx=_libstdcxx(folders, layout.prefix, machine),
+        libstdcxx=_libstdcxx(folders, layout, machine),
         markers=_markers(layout.library, version, machine),
         prefix=folders.shown(layout.prefix),
         site=shown,
@@ -211,10 +211,14 @@ def _c_library(ctx: Context, folders: Folders, machine: str) -> tuple[str, str]:
     return glibc(folders, machine)
 
 
-def _libstdcxx(folders: Folders, prefix: str, machine: str) -> str:
-    """By the name of the file: libstdc++.so.6.0.30 has the symbols up to GLIBCXX_3.4.30."""
+def _libstdcxx(folders: Folders, layout: Layout, machine: str) -> str:
+    """By the name of the file: libstdc++.so.6.0.30 has the symbols up to GLIBCXX_3.4.30.
+
+    conda's Python loads the one beside it, also for an environment that was made with it.
+    """
     for place in (
-        prefix + "/lib",
+        layout.prefix + "/lib",
+        *([layout.base + "/lib"] if layout.base != "/usr" else ()),
         f"/usr/lib/{machine}-linux-gnu",
         "/usr/lib64",
         "/usr/lib",

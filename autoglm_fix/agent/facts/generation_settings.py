@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..context import Context
 from ..service import ServiceSpec
-from .text_file import TextFile, TextFiles
+from .text_file import TextFile
+from .text_files import TextFiles
 
 _CHAT = re.compile(r"chat|instruct|assistant|thinking|autoglm|[-_]it\b", re.IGNORECASE)
 

@@ -99,7 +99,9 @@ class Gpus:
     ``module`` is the loaded kernel module's version, None where none is loaded; ``library`` the version that
     the file name of libnvidia-ml/libcuda carries on disk. ``pci`` counts NVIDIA display devices on the
     PCI bus, None where nobody can say; ``bound`` holds the kernel drivers that have them ("nvidia",
-    "nouveau", "vfio-pci", empty for none), ``switches`` counts NVSwitch bridges.
+    "nouveau", "vfio-pci", empty for none), ``switches`` counts NVSwitch bridges. ``kernel`` holds what the
+    kernel told last of the driver's errors, each with the seconds since: read where the service does not run, or
+    CUDA does not start, by those who may.
     """
 
     driver: str | None = None
@@ -114,6 +116,7 @@ class Gpus:
     reads: list[str] = field(default_factory=list)
     bound: list[str] = field(default_factory=list)
     switches: int = 0
+    kernel: list[tuple[float, str]] = field(default_factory=list)
 
     @classmethod
     def collect(cls, ctx: Context) -> Gpus:
@@ -131,10 +134,16 @@ class Gpus:
         ours = set(running.pids) if running else set()
         gpus = [_gpu(each, ours) for each in seen.get("gpus", [])]
         bound, switches = _on_the_bus()
+        module = _module()
         library = _VERSION.search(os.path.basename(seen.get("library") or cuda.library or ""))
+        kernel: list[tuple[float, str]] = []
+        if module and (cuda.init or not gpus or running is None or any(each.code for each in gpus)):
+            from ..kernel_log import driver_lines
+
+            kernel = driver_lines()
         return cls(
             driver=seen.get("driver") if "gpus" in seen else None,
-            module=_module(),
+            module=module,
             library=library.group() if library else None,
             nvml=seen.get("code"),
             problem=seen.get("problem", ""),
@@ -145,6 +154,7 @@ class Gpus:
             reads=[cuda.library] if cuda.library else [],
             bound=bound or [],
             switches=switches,
+            kernel=kernel,
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..context import Context
-from .text_file import TextFile, TextFiles
+from .text_file import TextFile
+from .text_files import TextFiles
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from ..proof import tokenizer_probe
 from ..service_run.call import call
 from ..unknown import CannotTell
 from .generation_settings import asked_for_chats, launched_with
-from .text_file import TextFile, TextFiles
+from .text_file import TextFile
+from .text_files import TextFiles
 from .vocabulary import named, tokenizer_files, where
 
 _TIMEOUT_S = 60.0

@@ -10,7 +10,8 @@ from typing import Any, Iterable
 from ..context import Context
 from ..formats import clean
 from .generation_settings import launched_with
-from .text_file import TextFile, TextFiles
+from .text_file import TextFile
+from .text_files import TextFiles
 
 _LONGEST_TOKENIZER = 1 << 27
 _MOST_TOKENS = 2000
