@@ -1,7 +1,8 @@
 """How frames reach an agent: one file a transport, and the client that speaks to it."""
 
-from .channel import Channel, ChannelClosed, Execute, NotConnected, Stream
-from .client import Agent, AgentError, Reply, Request
+from .channel import Channel, ChannelClosed, Execute, Greeted, NotConnected, Stream
+from .client import Agent
+from .request import AgentError, Reply, Request
 
 __all__ = [
     "Agent",
@@ -9,6 +10,7 @@ __all__ = [
     "Channel",
     "ChannelClosed",
     "Execute",
+    "Greeted",
     "NotConnected",
     "Reply",
     "Request",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class ChannelClosed(Exception):
@@ -59,6 +59,14 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """End the channel; the agent then ends the processes that it started."""
+
+
+@runtime_checkable
+class Greeted(Protocol):
+    """A channel on which the login may have said something of its own before the agent was heard."""
+
+    def greeting(self) -> tuple[str, ...]:
+        """The last lines of that, none before the agent was heard."""
 
 
 class Stream(Channel, Protocol):

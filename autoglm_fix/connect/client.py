@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from autoglm_fix.agent.frames import BrokenFrame, Frames, unpack
@@ -15,54 +14,13 @@ from .bundle import AGENT, boot_frame, load_frame
 from .channel import Channel, ChannelClosed
 from .outgoing import Outgoing
 from .packing import pack
+from .request import GRACE_S, AgentError, Reply, Request, reply_of
 
-# How much longer than the agent the controller waits, before it gives the host up; and, after a Ctrl-C, for
-# what the agent will carry through alone.
-_GRACE_S = 10.0
 _POLL_S = 0.5
 _NO_DEADLINE_S = 7 * 24 * 3600.0
 _SILENCE_S = 60.0
-_READING = ("hello", "standing", "collect", "preview", "baseline", "ask")
-# These find out what they need before they put anything back.
-_REPEATABLE = (*_READING, "recover", "undo")
-
-
-@dataclass(frozen=True)
-class AgentError:
-    """A request that has no result.
-
-    ``kind``: ``unknown`` (could not tell), ``deadline``, ``stalled``, ``cancelled``, ``died``,
-    ``goes-on`` (nobody waits for its end any more), ``crash`` (a bug of ours; ``tail`` holds the traceback).
-    """
-
-    kind: str
-    message: str
-    tail: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Request:
-    """One piece of work for the agent.
-
-    ``modules`` are those of the agent that it needs beside the verb's own; ``idle_s`` ends it when
-    it says nothing for so long; ``finishes``: it goes on to its end if contact is lost;
-    ``input``: byte frames for it follow.
-    """
-
-    verb: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    service: Mapping[str, Any] = field(default_factory=dict)
-    view: Mapping[str, Any] = field(default_factory=dict)
-    modules: tuple[str, ...] = ()
-    deadline_s: float = 120.0
-    idle_s: float | None = None
-    finishes: bool = False
-    input: bool = False
-
-
 _GOES_ON = AgentError("goes-on", "the host carries it through alone")
 
-Reply = Any
 _Heard = Callable[[int, Mapping[str, Any]], None]
 
 
@@ -82,6 +40,10 @@ class Agent:
         self._asked: set[tuple[int, str]] = set()
         self._state_dir = state_dir
         self._sent: frozenset[str] = frozenset()
+        self._heard_at = 0.0
+        self._awake = False
+        self._early: list[dict[str, Any]] = []
+        self._once_awake: Callable[[], None] = _nothing
 
     def close(self) -> None:
         self._channel.close()
@@ -89,8 +51,14 @@ class Agent:
     def renew(self, channel: Channel) -> None:
         """Go on over another channel, with a new agent on the same host that knows of nothing yet."""
         self._channel.close()
-        self._channel, self._frames = channel, Frames()
-        self._asked, self._sent = set(), frozenset()
+        self._channel, self._frames, self._early = channel, Frames(), []
+        self._asked, self._sent, self._awake = set(), frozenset(), False
+
+    def once_awake(self, told: Callable[[], None]) -> bool:
+        """Call this when it is first heard, once. False where it has been heard already, and nothing is called."""
+        if not self._awake:
+            self._once_awake = told
+        return not self._awake
 
     def ask(self, request: Request, heard: _Heard | None = None, *, stoppable: bool = True) -> Reply | AgentError:
         """One request's result."""
@@ -118,29 +86,41 @@ class Agent:
         self._next += len(requests)
         # Only what reads may stop half-way for want of a module, and be asked again.
         for later in (False, True):
-            asked = [request for request in requests if (request.verb not in _READING) == later]
+            asked = [request for request in requests if request.reads != later]
             self._load({name for request in asked for name in request.modules}, later=later)
-        self._write(b"".join(pack(_wire(first + n, request)) for n, request in enumerate(requests)))
+        self._write(b"".join(pack(request.message(first + n)) for n, request in enumerate(requests)))
+        return self._hear_all(first, requests, heard, stoppable, turn)
+
+    def _hear_all(
+        self,
+        first: int,
+        requests: Sequence[Request],
+        heard: _Heard | None,
+        stoppable: bool,
+        turn: Callable[[int], None] = lambda _number: None,
+    ) -> list[Reply | AgentError]:
+        """What becomes of requests that were sent with the numbers from ``first`` on."""
         replies: dict[int, Reply | AgentError] = {}
-        longest = max((request.deadline_s for request in requests), default=0.0) + _GRACE_S
+        longest = max((request.deadline_s for request in requests), default=0.0) + GRACE_S
         latest = time.monotonic() + longest
+        quiet_s = max((request.silence_s for request in requests), default=GRACE_S)
+        self._heard_at = time.monotonic()
         leaves_at: float | None = None
         try:
             while len(replies) < len(requests):
                 now = time.monotonic()
                 if stoppable and leaves_at is None and self._stop.is_set():
                     self._cancel(first + n for n, request in enumerate(requests) if not request.finishes)
-                    leaves_at = now + _GRACE_S
+                    leaves_at = now + GRACE_S
                 if leaves_at is not None and now > leaves_at:
                     finishing = (n for n, request in enumerate(requests) if request.finishes)
                     replies = {**dict.fromkeys(finishing, _GOES_ON), **replies}
-                if now > latest:
-                    raise ChannelClosed("no answer within the deadline: the connection is frozen")
                 turn(first)
                 for message in self._messages():
                     index = message["id"] - first
                     if index >= 0 and self._take(index, message, requests[index], heard, replies):
                         latest = time.monotonic() + longest
+                self._give_up(latest, quiet_s)
         except BrokenFrame as err:
             self._channel.close()
             raise ChannelClosed(f"something else wrote on the channel: {err}") from err
@@ -148,6 +128,14 @@ class Agent:
             self._channel.close()
             raise
         return [replies[n] for n in range(len(requests))]
+
+    def _give_up(self, latest: float, quiet_s: float) -> None:
+        """Raise ChannelClosed where no more is waited for."""
+        now = time.monotonic()
+        if self._awake and now - self._heard_at > quiet_s:
+            raise ChannelClosed(f"nothing was heard for {quiet_s:.0f} s: the host or the connection is frozen")
+        if now > latest:
+            raise ChannelClosed("no answer within the deadline: the connection is frozen")
 
     def send_file(self, path: str, sha256: str, heard: _Heard | None = None) -> AgentError | None:
         """Send a file of the controller, to lie by its digest among the run's parcels. The error, if any.
@@ -166,14 +154,32 @@ class Agent:
 
     def lock(self, run: str, who: str, *, despite: bool = False) -> dict[str, Any]:
         """Take the host's lock until ``unlock``, or until this agent ends; see ``agent.lock.Lock.take``."""
+        return self.lock_then(run, who, None, despite=despite)[0]
+
+    def lock_then(
+        self, run: str, who: str, request: Request | None, *, despite: bool = False
+    ) -> tuple[dict[str, Any], Reply | AgentError | None]:
+        """The same, with a request in the same exchange that begins once the lock is held: None where it is not."""
+        first, then = self._next, {}
+        self._next += 2
         self._load((f"{AGENT}.lock",), later=False)
-        number = self._next
-        self._next += 1
-        self._write(pack({"id": number, "verb": "lock", "by": [run, who, despite]}))
-        latest = time.monotonic() + _GRACE_S
+        if request is not None:
+            self._load(request.modules, later=not request.reads)
+            then = {"then": request.message(first + 1)}
+        self._write(pack({"id": first, "verb": "lock", "by": [run, who, despite], **then}))
+        told = self._locked(first)
+        if request is None or told.get("held_by", "") is not None or told.get("hold") is not None:
+            return told, None
+        return told, self._hear_all(first + 1, [request], None, False)[0]
+
+    def _locked(self, number: int) -> dict[str, Any]:
+        """What the host says to one who wants its lock."""
+        latest = time.monotonic() + GRACE_S
         while time.monotonic() < latest:
-            for message in self._messages():
+            came = list(self._messages())
+            for message in came:
                 if message["id"] == number:
+                    self._early = [each for each in came if each is not message]
                     result: dict[str, Any] = message["result"]
                     return result
         raise ChannelClosed("no answer within the deadline: the connection is frozen")
@@ -195,7 +201,18 @@ class Agent:
 
     def _messages(self) -> Iterator[dict[str, Any]]:
         """What has come by now; waits a moment where nothing has."""
-        for body in self._frames.feed(self._channel.read(_POLL_S)):
+        if self._early:
+            early, self._early = self._early, []
+            yield from early
+            return
+        data = self._channel.read(_POLL_S)
+        if data:
+            self._heard_at = time.monotonic()
+            if not self._awake:
+                self._awake = True
+                told, self._once_awake = self._once_awake, _nothing
+                told()
+        for body in self._frames.feed(data):
             yield unpack(body)
 
     def _take(
@@ -211,22 +228,22 @@ class Agent:
             if heard is not None:
                 heard(index, message)
             return False
-        reply = _reply(message)
+        reply = reply_of(message)
         if isinstance(reply, AgentError) and reply.kind == "needs":
-            if request.verb in _REPEATABLE and self._send_along(message["id"], request.verb, reply.message):
-                self._write(pack(_wire(message["id"], request)))
+            if request.is_repeatable and self._send_along(message["id"], request, reply.message):
+                self._write(pack(request.message(message["id"])))
                 return True
             reply = AgentError("crash", f"the module {reply.message} is missing on the host", reply.tail)
         replies[index] = reply
         return False
 
-    def _send_along(self, number: int, verb: str, module: str) -> bool:
+    def _send_along(self, number: int, request: Request, module: str) -> bool:
         """Send a module that a request turned out to need; False where it has asked for it before, or there is none."""
         if (number, module) in self._asked:
             return False
         self._asked.add((number, module))
         try:
-            self._load([module], later=verb not in _READING)
+            self._load([module], later=not request.reads)
         except ImportError:
             return False
         return True
@@ -243,26 +260,5 @@ class Agent:
             self._write(data + frame)
 
 
-def _wire(number: int, request: Request) -> dict[str, Any]:
-    wire = {
-        "id": number,
-        "verb": request.verb,
-        "imports": list(request.modules),
-        "arguments": dict(request.arguments),
-        "service": dict(request.service),
-        "view": dict(request.view),
-        "deadline_s": request.deadline_s,
-        "finishes": request.finishes,
-    }
-    if request.idle_s is not None:
-        wire["idle_s"] = request.idle_s
-    if request.input:
-        wire["input"] = True
-    return wire
-
-
-def _reply(message: Mapping[str, Any]) -> Reply | AgentError:
-    if "error" in message:
-        error = message["error"]
-        return AgentError(error["kind"], error["message"], tuple(error.get("tail", ())))
-    return message["result"]
+def _nothing() -> None:
+    return None

@@ -4,33 +4,54 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .bundle import argv
 from .channel import Channel, Execute, NotConnected
-from .local import LocalChannel, execute
-from .route import Credentials, Route
+from .route import Credentials, JumpLogins, Route, nothing_known
 
 if TYPE_CHECKING:
+    from .ssh.calls import Calls
     from .ssh.links import Links
+    from .ssh.pace import Turns
 
 
 class Connections:
     """Opens channels to agents, from any thread; jump hosts are shared, and handshakes through them are paced."""
 
-    def __init__(self, *, accept_new: bool = False, stop: threading.Event | None = None) -> None:
-        """``accept_new``: the key of a host that was never seen is noted and trusted. ``stop`` ends all waiting."""
+    def __init__(
+        self, *, accept_new: bool = False, stop: threading.Event | None = None, jump_logins: JumpLogins = nothing_known
+    ) -> None:
+        """``accept_new``: the key of a host that was never seen is noted and trusted. ``stop`` ends all waiting.
+
+        ``jump_logins`` are the only passwords that a jump host is ever told.
+        """
         self._accept_new = accept_new
+        self._jump_logins = jump_logins
         self._stop = stop or threading.Event()
         self._one = threading.Lock()
+        self._first = threading.Lock()
+        self._calls: Calls | None = None
         self._links: Links | None = None
+        self._turns: Turns | None = None
+
+    def expect(self, hosts: Iterable[tuple[str, Route]]) -> None:
+        """Begin to reach hosts that are about to be opened: they answer while other things are done."""
+        for name, route in hosts:
+            if route.connection == "ssh":
+                self._calling().expect(name, route)
 
     def open(self, name: str, route: Route, credentials: Credentials) -> Channel:
         """A channel to an agent that was started on the host of that name. Raises NotConnected."""
         if route.connection == "local" and route.become is None and not route.python:
+            from .bundle import argv
+            from .local import LocalChannel
+
             return LocalChannel(argv(sys.executable))
         if route.connection == "ssh":
+            if self._links is None:
+                self._calling().expect(name, route)
             return self._over_ssh().open(name, route, credentials)
         from .start import start_agent
 
@@ -39,11 +60,16 @@ class Connections:
     def _execute(self, route: Route, credentials: Credentials) -> Execute:
         """How commands are started there. What a transport needs is imported where a host is reached with it."""
         if route.connection == "local":
+            from .local import execute
+
             return execute
         if route.connection == "openssh":
             from .openssh import OpenSsh
+            from .ssh.pace import Turns
 
-            return OpenSsh(route, credentials, accept_new=self._accept_new, stop=self._stop)
+            with self._one:
+                turns = self._turns = self._turns or Turns(self._stop)
+            return OpenSsh(route, credentials, accept_new=self._accept_new, stop=self._stop, turns=turns)
         if route.connection == "docker":
             from .docker import in_container
 
@@ -53,19 +79,32 @@ class Connections:
     def close(self) -> None:
         """End what hosts share. Channels end on their own."""
         with self._one:
+            calls, self._calls = self._calls, None
             links, self._links = self._links, None
+        if calls is not None:
+            calls.close()
         if links is not None:
             links.close()
 
-    def _over_ssh(self) -> Links:
+    def _calling(self) -> Calls:
         with self._one:
+            if self._calls is None:
+                from .ssh.calls import Calls
+
+                self._calls = Calls(accept_new=self._accept_new, stop=self._stop, jump_logins=self._jump_logins)
+            return self._calls
+
+    def _over_ssh(self) -> Links:
+        calls = self._calling()
+        # Not the other lock: hosts are called while this imports.
+        with self._first:
             if self._links is None:
                 from .ssh.slim import import_paramiko
 
                 import_paramiko()
                 from .ssh.links import Links
 
-                self._links = Links(accept_new=self._accept_new, stop=self._stop)
+                self._links = Links(calls)
             return self._links
 
     def __enter__(self) -> Connections:

@@ -25,9 +25,14 @@ _PARAMETER = re.compile(rf"(\w): {_TYPE}")
 _FIELD = re.compile(rf"^([ \t]+[\w.]+|\w+): (?!ClassVar){_TYPE}(?= = |$)", re.MULTILINE)
 _TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n)+", re.MULTILINE)
 _IMPORT = re.compile(r"^(from (?!__future__)[\w.]+ import )([\w, ]+)$", re.MULTILINE)
+# What only annotations name.
+_ALIAS = re.compile(r"^\w+ = (?:Callable|Dict|Literal|Tuple|TypeVar)[\[(].*$", re.MULTILINE)
 _ALL = re.compile(r"^__all__ = \[[^\]]*\]", re.MULTILINE)  # nobody imports a star
 _WORD = re.compile(r"\w")
 _STRING = re.compile(rf"({_LONG}|" r'"(?:[^"\\\n]|\\.)*"|' r"'(?:[^'\\\n]|\\.)*'|#[^\n]*)")
+# The importer from memory reads all annotations late.
+_LATE = re.compile(r"^from __future__ import annotations$", re.MULTILINE)
+_INSIDE = re.compile(r"([(\[{,]\n) +")
 _INDENT = re.compile(r"^(?: {4})+", re.MULTILINE)
 _SIGNS = ("=", "==", "!=", "+=", "<", ">", "+", "-", "*", "/", "|")
 _HOLE = "\0"
@@ -44,15 +49,19 @@ def lean(source: str) -> str:
     text = _HEAD.sub(lambda found: _PARAMETER.sub(r"\1", found[1]) + ":", text)
     text = _FIELD.sub(r"\1: 0", text)
     text = _TYPES.sub(_empty_lines, text)
+    text = _ALIAS.sub("", text)
+    text = _LATE.sub("", text)
     text = _IMPORT.sub(lambda found: _needed(found[1], found[2], text), text)
     text = _ALL.sub(_empty_lines, text)
     parts = _STRING.split(text)
     code = _HOLE.join(parts[::2]).replace(", ", ",").replace(": ", ":")
     for sign in _SIGNS:
         code = code.replace(f" {sign} ", sign)
-    code = _INDENT.sub(lambda found: " " * (len(found[0]) // 4), code)
+    code = _INDENT.sub(lambda found: " " * (len(found[0]) // 4), _INSIDE.sub(r"\1", code))
     parts[::2] = code.split(_HOLE)
-    parts[1::2] = ["" if each[0] == "#" else each for each in parts[1::2]]
+    for at in range(1, len(parts), 2):
+        if parts[at][0] == "#":
+            parts[at - 1 : at + 1] = parts[at - 1].rstrip(" "), ""
     return "".join(parts)
 
 
@@ -66,8 +75,8 @@ def _nothing(docstring: re.Match[str]) -> str:
 
 
 def _needed(head: str, names: str, text: str) -> str:
-    """The import without those names that stand nowhere else."""
-    kept = [name for name in names.split(", ") if _stands_elsewhere(name.split()[-1], text)]
+    """The import without those names that stand nowhere else; ``ClassVar`` is only ever read as a text."""
+    kept = [name for name in names.split(", ") if name != "ClassVar" and _stands_elsewhere(name.split()[-1], text)]
     return head + ", ".join(kept) if kept else ""
 
 

@@ -31,11 +31,12 @@ _STARTED = (
     "os.write(1,bytes([0])+sys.argv[1].encode()+bytes([0]));"
 )
 # $0 is the marker, $1 the code, the rest are names to try. A Python is not given the shell's place, because one that
-# cannot start must give way to the next; whether it started is what it says on descriptor 4.
+# cannot start must give way to the next; whether it started is what it says on descriptor 4. On a terminal the shell
+# itself is mute: it would call a Python that was killed "Killed" between two frames.
 _FIND = (
-    "c=$1;shift;exec 3>&1;"
+    "c=$1;shift;exec 3>&1 5>&2;[ -t 2 ]&&exec 2>/dev/null;"
     'for p;do command -v "$p">/dev/null||continue;'
-    's=$("$p" -IBXutf8 -c "$c" $0 4>&1 >&3 3>&-);e=$?;'
+    's=$("$p" -IBXutf8 -c "$c" $0 4>&1 >&3 2>&5 3>&- 5>&-);e=$?;'
     '[ "$s" ]&&exit $e;'
     'echo "$0 $e $(command -v "$p")|$("$p" -V 2>&1)";done;'
     f"echo $0 {NO_MORE}"

@@ -12,14 +12,16 @@ import os
 import random
 import threading
 import time
+from collections.abc import Callable
 
 from .askpass import answering, can_answer
 from .channel import ChannelClosed, NotConnected, Stream
 from .openssh_said import Login, Phase, explain
+from .openssh_way import on_the_way, places
 from .process import ProcessStream
 from .route import Credentials, Route
 from .ssh.dial import Interrupted
-from .ssh.pace import patiently
+from .ssh.pace import Turns, patiently
 
 # What a user's configuration must not turn on for a command of ours, and what we listen to.
 _FIXED = (
@@ -35,6 +37,8 @@ _KEEPALIVE = ("ServerAliveInterval=10", "ServerAliveCountMax=3", "TCPKeepAlive=y
 # How much later than ssh itself we give a phase up.
 _SLACK_S = 2.0
 _POLL_S = 0.2
+# A jump host lets in, or turns away, in less; whoever is silent behind it holds up no others.
+_PASSING_S = 5.0
 # What ssh ends with where it was itself that failed.
 _OF_ITS_OWN = 255
 # How ssh ends where the connection was lost, or a signal ended the command.
@@ -80,12 +84,18 @@ class OpenSsh:
         *,
         accept_new: bool = False,
         stop: threading.Event | None = None,
+        turns: Turns | None = None,
     ) -> None:
-        """``accept_new``: the key of a host that was never seen is noted and trusted. ``stop`` ends all waiting."""
+        """``accept_new``: the key of a host that was never seen is noted and trusted. ``stop`` ends all waiting.
+
+        ``turns`` are the run's, by which not too many log in to one jump host at once.
+        """
         self._route = route
         self._credentials = credentials
         self._accept_new = accept_new
         self._stop = stop or threading.Event()
+        self._turns = turns or Turns(self._stop)
+        self._way: list[str] | None = None
 
     def __call__(self, command: str, *, terminal: bool = False) -> Stream:
         """Log in and start one line of shell. Raises NotConnected.
@@ -106,10 +116,17 @@ class OpenSsh:
             raise NotConnected("openssh.not-started", {"reason": err.strerror}) from err
 
     def _started(self, words: list[str]) -> Stream:
-        with answering(self._credentials) as environment, contextlib.ExitStack() as unless_in:
+        route, stop = self._route, self._stop
+        if self._way is None:
+            self._way = on_the_way(words, route.options, route.timeout_s, stop)
+        with (
+            places(self._turns, self._way) as taken,
+            answering(self._credentials) as environment,
+            contextlib.ExitStack() as unless_in,
+        ):
             stream = _SshStream(words, {**os.environ, **environment})
             unless_in.callback(stream.abandon)
-            stream.log_in(self._route, self._stop)
+            stream.log_in(route, stop, taken.leave)
             unless_in.pop_all()
         return stream
 
@@ -121,10 +138,16 @@ class _SshStream(ProcessStream):
         self._login = Login()
         super().__init__(words, env, whole_group=True)
 
-    def log_in(self, route: Route, stop: threading.Event) -> None:
-        """Until the command runs. Raises NotConnected, Interrupted."""
+    def log_in(self, route: Route, stop: threading.Event, passed: Callable[[], object] = lambda: None) -> None:
+        """Until the command runs. Raises NotConnected, Interrupted.
+
+        ``passed`` is called once what is on the way has been passed: the host itself speaks, or keeps silent behind it.
+        """
         login = self._login
+        began = time.monotonic()
         while login.phase is not Phase.OPEN:
+            if login.phase not in (Phase.CONNECT, Phase.BANNER) or time.monotonic() - began > _PASSING_S:
+                passed()
             latest = login.since + (route.timeout_s + _SLACK_S) * login.patience
             left = latest - time.monotonic()
             if stop.is_set():

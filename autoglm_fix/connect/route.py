@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+
+from autoglm_fix.shaped import shaped
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Route:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Route:
         """The route that ``as_dict`` wrote down."""
-        return msgspec.convert(plain, cls)
+        return shaped(plain, cls)
 
 
 @dataclass(frozen=True)
@@ -72,3 +74,19 @@ class Credentials:
     def words(self) -> tuple[str, ...]:
         """Those that there are: what no output may show."""
         return tuple(word for word in (self.password, self.become_password, self.passphrase) if word)
+
+
+@dataclass(frozen=True)
+class JumpLogin:
+    """Who logs in to a jump host where ssh's configuration does not say, and with what."""
+
+    user: str = ""
+    credentials: Credentials = field(default_factory=Credentials)
+
+
+# What is known of a jump host by its name, None where nothing is. Called from any thread; may raise NotConnected.
+JumpLogins = Callable[[str], JumpLogin | None]
+
+
+def nothing_known(_name: str) -> None:
+    """Jump hosts let in by keys alone."""

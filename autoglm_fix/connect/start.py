@@ -16,8 +16,6 @@ from .line import line_of, ready, starting
 from .refused import Scene
 from .route import Credentials, Route
 
-# A host that loads a model from a slow disk may need long to start a Python.
-START_S = 30.0
 _POLL_S = 0.5
 # Once it has ended, or will not listen, what it still has to say comes soon.
 _LAST_WORDS_S = 5.0
@@ -34,15 +32,16 @@ def start_agent(
     credentials: Credentials,
     *,
     host: str,
-    timeout_s: float = START_S,
+    timeout_s: float | None = None,
     stop: threading.Event | None = None,
 ) -> Channel:
     """A channel on which an agent starts, as the route's ``become`` user. Raises NotConnected.
 
     Where no password is to be typed nothing is waited for: the first frame may be written at once, and whatever kept
     the agent from starting is raised, as NotConnected too, by the first ``read`` or ``write`` that meets it.
-    ``timeout_s`` is the time from now to the agent's first sign of life; ``stop`` ends the waiting for a password's
-    effect.
+    ``timeout_s`` is the time from now to the agent's first sign of life, the route's where nothing is said: everybody
+    is looked at before anything is changed, so a Python that hangs holds up the others. ``stop`` ends the waiting for
+    a password's effect.
     """
     marker = os.urandom(8).hex()
     password = credentials.become_password if route.become is not None else None
@@ -52,7 +51,8 @@ def start_agent(
         way = becoming(route.become, words, marker, password=password is not None)
         line, terminal = way.line, way.terminal
     scene = Scene(host, route, marker, password)
-    channel = _Starting(execute, line, ready(marker), password, scene, timeout_s, stop or threading.Event())
+    patience_s = route.timeout_s if timeout_s is None else timeout_s
+    channel = _Starting(execute, line, ready(marker), password, scene, patience_s, stop or threading.Event())
     channel.open(terminal)
     if terminal or password is not None:
         channel.wait()
@@ -87,6 +87,7 @@ class _Starting:
         self._heard = bytearray()
         self._passed = 0
         self._early = b""
+        self._greeting: tuple[str, ...] = ()
         self._lacking: NotConnected | None = None
         # Sent before there was a sign of life, and so not yet taken by anybody.
         self._ahead: list[bytes] = []
@@ -121,6 +122,9 @@ class _Starting:
             data, self._early = self._early, b""
             return data
         return self._stream.read(timeout_s) if self._started else b""
+
+    def greeting(self) -> tuple[str, ...]:
+        return self._greeting
 
     def close(self) -> None:
         if self._terminal and not self._deaf:
@@ -166,8 +170,9 @@ class _Starting:
     def _hear(self, data: bytes) -> None:
         self._passed += len(data)
         self._heard += data
-        _, mark, rest = self._heard.partition(self._mark)
+        before, mark, rest = self._heard.partition(self._mark)
         if mark:
+            self._greeting = self._scene.tail(before.decode("utf-8", "replace"), self._stream.said())
             self._started, self._early, self._heard = True, bytes(rest), bytearray()
             self._ahead.clear()
         elif self._passed > _NOISE:

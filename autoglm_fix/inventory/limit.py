@@ -1,9 +1,10 @@
-"""Lists of hosts that a limit names: ``@FILE``, one pattern a line."""
+"""Lists of hosts that a limit names: ``@FILE``, one pattern a line, and what others know by a name of theirs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from autoglm_fix.authored.problems import Position, Problem
 from autoglm_fix.authored.yaml_source import read_text
@@ -11,11 +12,23 @@ from autoglm_fix.authored.yaml_source import read_text
 _SIGN = "@"
 
 
-def limit_patterns(pieces: Sequence[str], problems: list[Problem]) -> list[str]:
-    """The pieces of a limit with the lists that they name in place of their names; adds to ``problems``."""
+@dataclass(frozen=True)
+class Limit:
+    """A limit as typed, its pieces, and the hosts that some of them, without ``&`` and ``!``, stand for.
+
+    Hosts that the inventory does not have any more are a mistake, but not behind ``!``.
+    """
+
+    text: str | Sequence[str]
+    pieces: tuple[str, ...]
+    named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def limit_patterns(limit: Limit, problems: list[Problem]) -> list[str]:
+    """The pieces of a limit with the lines of files in place of the files' names; adds to ``problems``."""
     found: list[str] = []
-    for piece in pieces:
-        if not piece.startswith(_SIGN):
+    for piece in limit.pieces:
+        if not piece.startswith(_SIGN) or piece in limit.named:
             found.append(piece)
         else:
             found += _lines(os.path.expanduser(piece.removeprefix(_SIGN)), problems)

@@ -13,6 +13,7 @@ from autoglm_fix.authored.variables import Authored, Layer
 from autoglm_fix.authored.yaml_source import Value, YamlMapping, YamlNode, YamlScalar, YamlSequence
 
 from .addresses import is_ip_address
+from .limit import Limit
 from .pattern import select
 from .ranked import layers_of
 
@@ -59,7 +60,11 @@ class Inventory:
     implicit: Host = field(default_factory=lambda: Host(LOCALHOST, LOCAL_CONNECTION))
 
     def select(
-        self, pattern: str | Sequence[str], limit: str | Sequence[str] | None = None, *, at: Position | None = None
+        self,
+        pattern: str | Sequence[str],
+        limit: str | Sequence[str] | Limit | None = None,
+        *,
+        at: Position | None = None,
     ) -> tuple[Host, ...]:
         """The hosts of a pattern that are also in the limit, in the pattern's order.
 
@@ -72,7 +77,7 @@ class Inventory:
     def select_each(
         self,
         patterns: Sequence[tuple[str | Sequence[str], Position]],
-        limit: str | Sequence[str] | None = None,
+        limit: str | Sequence[str] | Limit | None = None,
     ) -> list[tuple[Host, ...]]:
         """For each pattern the hosts that are also in the limit, which is text as typed, or patterns one by one.
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from autoglm_fix.authored.problems import BadInput, Position, Problem, did_you_mean, enumeration, quoted
 
 from .addresses import LOCALHOSTS, address_and_port
-from .limit import limit_patterns
+from .limit import Limit, limit_patterns
 from .ranges import BadRange, expand, is_list, is_range, unlisted, without_lists
 
 _LIMIT = Position("--limit")
 _SUBSCRIPT = re.compile(r"(?P<base>.+)\[(?:(?P<index>-?\d+)|(?P<first>\d+)[:-](?P<last>\d*))\]")
-# A colon inside of brackets belongs to a range.
-_PIECES = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
+# A colon inside of brackets belongs to a range, and one before the id of a run to its name.
+_FAILED = r"[&!]?@failed(?::\d{8}T[\w-]*)?"
+_PIECES = re.compile(rf"{_FAILED}(?=[\s:]|$)|(?:[^\s:\[\]]|\[[^\]]*\])+")
 # So does a comma between the numbers of a list of ranges.
 _BETWEEN_COMMAS = re.compile(r"(?:\[[0-9:,]*\]|[^,])+")
 _GLOBS = ".?*["
@@ -29,22 +30,24 @@ def select(
     hosts: Sequence[str],
     groups: Members,
     patterns: Sequence[tuple[str | Sequence[str], Position]],
-    limit: str | Sequence[str] | None,
+    limit: str | Sequence[str] | Limit | None,
 ) -> list[list[str]]:
     """The names that each pattern selects within the limit, in the pattern's order. Raises BadInput.
 
     A pattern and a limit are text as typed, or a list of such; ``@FILE`` in a limit is a pattern for each line.
     """
-    matcher = _Matcher(hosts, groups)
+    if limit is not None and not isinstance(limit, Limit):
+        limit = Limit(limit, tuple(split_limit(limit)))
+    matcher = _Matcher(hosts, groups, {} if limit is None else limit.named)
     chosen = [matcher.select(split(pattern), _shown(pattern), at) for pattern, at in patterns]
     if limit is not None:
         unread: list[Problem] = []
-        pieces = limit_patterns(split_limit(limit), unread)
+        pieces = limit_patterns(limit, unread)
         matcher.problems += unread
-        within = dict.fromkeys([] if unread else matcher.select(pieces, _shown(limit), _LIMIT))
+        within = dict.fromkeys([] if unread else matcher.select(pieces, _shown(limit.text), _LIMIT))
         left = [[name for name in names if name in within] for names in chosen]
         if within and chosen and all(chosen) and not any(left):
-            matcher.problems.append(_LIMIT.problem(_nothing_left(_shown(limit), list(within), chosen)))
+            matcher.problems.append(_LIMIT.problem(_nothing_left(_shown(limit.text), list(within), chosen)))
         chosen = left
     if matcher.problems:
         raise BadInput(matcher.problems)
@@ -66,9 +69,12 @@ def split(pattern: str | Sequence[str]) -> list[str]:
 
 
 def split_limit(limit: str | Sequence[str]) -> list[str]:
-    """The pieces of a limit. One that begins with ``@`` names a list, whose name may have colons in it."""
+    """The pieces of a limit. One that begins with ``@`` names a file, whose name may have colons in it.
+
+    ``@failed`` and ``@failed:RUN`` are no files, but pieces like any other.
+    """
     if isinstance(limit, str) and limit.strip().startswith("@") and "," not in limit:
-        return [limit.strip()]
+        return split(limit) if re.match(rf"{_FAILED}(?=[\s:]|$)", limit.strip()) else [limit.strip()]
     return split(limit)
 
 
@@ -84,8 +90,9 @@ def _nothing_left(limit: str, within: Sequence[str], chosen: Sequence[Sequence[s
 class _Matcher:
     """One inventory's names; collects what patterns get wrong in ``problems``."""
 
-    def __init__(self, hosts: Sequence[str], groups: Members) -> None:
+    def __init__(self, hosts: Sequence[str], groups: Members, lists: Members) -> None:
         self.problems: list[Problem] = []
+        self._lists = lists
         self._hosts = dict.fromkeys(hosts)
         self._groups = groups if "all" in groups else {"all": hosts, **groups}
         self._listed = [name for name, members in groups.items() if members and name not in ("all", "ungrouped")]
@@ -107,7 +114,7 @@ class _Matcher:
         if pieces and not plain:
             united = list(self._groups["all"])
         within = [set(self._match(piece, at)) for piece in signed["&"]]
-        without = {name for piece in signed["!"] for name in self._match(piece, at)}
+        without = {name for piece in signed["!"] for name in self._lists.get(piece) or self._match(piece, at)}
         return [
             name for name in dict.fromkeys(united) if name not in without and all(name in names for names in within)
         ]
@@ -120,6 +127,8 @@ class _Matcher:
         if not piece:
             self.problems.append(at.problem("a name is expected behind '&' or '!'"))
             return []
+        if piece in self._lists:
+            return [found for name in self._lists[piece] for found in self._united(name, at)]
         subscript = None if piece.startswith("~") else _SUBSCRIPT.fullmatch(piece)
         try:
             found = self._ordered(subscript["base"]) if subscript else []

@@ -12,7 +12,7 @@ from autoglm_fix.authored.problems import BadInput, Position, Problem, did_you_m
 from autoglm_fix.authored.typed import shown
 from autoglm_fix.authored.variables import Layer, Variables, position_in
 from autoglm_fix.authored.yaml_source import Value
-from autoglm_fix.connect.route import Become, Credentials, Route
+from autoglm_fix.connect.route import Become, Credentials, JumpLogin, Route
 
 from .model import Host, Inventory
 from .route_names import (
@@ -36,7 +36,10 @@ _ENV = "/usr/bin/env "
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line says of all hosts. What the inventory says of one outranks it."""
+    """What the command line says of all hosts. What the inventory says of one outranks it.
+
+    ``variables`` rank below all others: those that an ansible.cfg stands for.
+    """
 
     become: bool = False
     become_method: str = ""
@@ -44,6 +47,7 @@ class Asked:
     user: str = ""
     key_file: str = ""
     credentials: Credentials = field(default_factory=Credentials)
+    variables: Layer = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,18 @@ def reach(host: Host, inventory: Inventory, extra: Layer, asked: Asked, local_st
     this machine, without it, that is ``local_state_dir``.
     """
     special = {**inventory.special_variables(host), "ansible_playbook_python": sys.executable}
-    reader = _Reader(host.name, Variables([host.variables], over=[extra, special]), extra)
+    reader = _Reader(host.name, Variables([asked.variables, host.variables], over=[extra, special]), extra)
     found = reader.reach(asked, local_state_dir)
+    raise_if_any(reader.problems)
+    return found
+
+
+def ssh_login(host: Host, inventory: Inventory, extra: Layer) -> tuple[str, JumpLogin]:
+    """The address of a host, and who logs in there with what, as its variables alone say. Raises BadInput."""
+    reader = _Reader(host.name, Variables([host.variables], over=[extra, inventory.special_variables(host)]), extra)
+    names = names_of("ssh")
+    credentials = Credentials(password=reader.secret(names.password), passphrase=reader.secret(names.passphrase))
+    found = reader.text(names.address) or host.name, JumpLogin(reader.text(names.user), credentials)
     raise_if_any(reader.problems)
     return found
 

@@ -44,6 +44,9 @@ def schema() -> JsonSchema:
 
 def _service() -> JsonSchema:
     properties = {key: or_template(json_schema(wanted)) for key, wanted in service_types().items()}
+    properties["drain_timeout"] = or_template(
+        {"description": "Seconds that drain, and undrain, may take.", "type": "number", "exclusiveMinimum": 0}
+    )
     properties["api_key"] = {
         "description": "Where the key is kept; it is never written here.",
         "oneOf": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import get_type_hints
@@ -155,8 +156,15 @@ def _check_secret(value: Value) -> str:
     return "" if key == "file" or _WORD.fullmatch(where) else "needs the name of an environment variable below 'env'"
 
 
+def _check_seconds(value: Value) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""  # its type says it better
+    return "" if 0 < value < math.inf else "is a number of seconds greater than 0"
+
+
 _CHECKS: Mapping[str, Callable[[Value], str]] = {
     "name": _check_name,
     "endpoint": _check_endpoint,
     "api_key": _check_secret,
+    "drain_timeout": _check_seconds,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autoglm_fix.authored.problems import Position, Problem, did_you_mean, quoted
@@ -17,6 +17,7 @@ from autoglm_fix.authored.variables import Authored, Layer, position_in
 from .model import Host
 from .route_names import heeded
 from .routes import Reach
+from .ssh_words import MORE_WAYS
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,29 @@ def on_trust(reaches: Mapping[str, Reach]) -> list[Problem]:
     ]
     if not loose:
         return []
-    more = f" and {len(loose) - 1} more" if len(loose) > 1 else ""
     forgotten = any(reaches[name].route.options.get("userknownhostsfile") == "/dev/null" for name in loose)
-    message = f"host keys are not checked strictly ({loose[0]}{more}): one that was never seen is taken on trust"
+    message = f"host keys are not checked strictly ({_first(loose)}): one that was never seen is taken on trust"
     hint = "Leave 'UserKnownHostsFile=/dev/null' out: as it is, each key is one that was never seen."
     changed = "A changed key is refused all the same."
     return [Position("-i").problem(message, hint if forgotten else changed)]
+
+
+def beyond_us(reaches: Mapping[str, Reach]) -> list[Problem]:
+    """Ways in that only the system's ssh knows, where another connection is to try the others. Each is said once."""
+    hint = "Where nothing else gets in, set 'ansible_connection: openssh'."
+    told = []
+    for keyword in MORE_WAYS:
+        hosts = [
+            name for name, to in reaches.items() if to.route.connection == "ssh" and keyword.lower() in to.route.options
+        ]
+        if hosts:
+            message = f"'{keyword}' ({_first(hosts)}) is for the system's own ssh: the other ways in are tried"
+            told.append(Position("-i").problem(message, hint))
+    return told
+
+
+def _first(hosts: Sequence[str]) -> str:
+    return f"{hosts[0]} and {len(hosts) - 1} more" if len(hosts) > 1 else hosts[0]
 
 
 def reason(name: str) -> str:

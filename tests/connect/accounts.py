@@ -11,6 +11,7 @@ from typing import Any
 from autoglm_fix.connect import Agent, Channel, Execute, NotConnected, Request
 from autoglm_fix.connect.openssh import OpenSsh
 from autoglm_fix.connect.route import Become, Credentials, Route
+from autoglm_fix.connect.ssh.calls import Calls
 from autoglm_fix.connect.ssh.links import Links
 from autoglm_fix.connect.start import start_agent
 from tests.hosts import Host
@@ -55,7 +56,7 @@ class Account:
         if self.transport == "openssh":
             yield OpenSsh(self.route(), Credentials())
             return
-        links = Links(accept_new=False, stop=threading.Event())
+        links = Links(Calls(accept_new=False, stop=threading.Event()))
         try:
             link = links.link("gpu01", self.route(), Credentials())
             try:

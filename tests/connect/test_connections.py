@@ -96,3 +96,14 @@ def test_a_connection_that_freezes_while_something_is_asked_ends_before_the_requ
         between.frozen.set()
         with pytest.raises(ChannelClosed, match="it gave no sign of life for 2 s"):
             agent.ask(Request("hello", modules=("autoglm_fix.agent.hello",), deadline_s=600))
+
+
+def test_a_python_that_hangs_has_as_long_as_any_phase_of_connecting(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 100\n")
+    python.chmod(0o755)
+    with Connections() as connections, pytest.raises(NotConnected) as why:
+        channel = connections.open("gpu01", Route(python=str(python), timeout_s=0.5), Credentials())
+        while True:
+            channel.read(5.0)
+    assert (why.value.code, why.value.values["timeout_s"]) == ("start.timed-out", 0.5)

@@ -7,6 +7,7 @@ import itertools
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Any
 import pytest
 
 from autoglm_fix.connect import ChannelClosed, NotConnected
+from autoglm_fix.connect.connections import Connections
 from autoglm_fix.connect.openssh import OpenSsh, argv
 from autoglm_fix.connect.openssh_said import Login, Phase, explain, fingerprint
 from autoglm_fix.connect.route import Credentials, Route
 from autoglm_fix.locale import LANGUAGES, Catalogue
+from tests.connect.ssh.faults import listening
 from tests.hosts import Host, boot
 
 ROUTE = Route("openssh", "gpu01", user="root", timeout_s=10)
@@ -302,6 +305,45 @@ def test_the_passphrase_of_a_key_is_given_too(route: Route, host: Host, tmp_path
     closed = replace(route, key_file=str(key), options={**route.options, "identitiesonly": "yes"})
     assert output(closed, Credentials(passphrase="open sesame")) == b"hi\n"
     assert refused(closed).code in ("openssh.denied", "openssh.key-unreadable")
+
+
+JUMP = "Host jump\n HostName 127.0.0.1\n Port {port}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "config"),
+    [
+        ({"proxyjump": "root@jump"}, JUMP),
+        ({}, JUMP + "Host gpu*\n ProxyJump root@jump\n"),
+        ({}, JUMP + "Host gpu*\n ProxyCommand ssh -F {config} -W %h:%p root@jump\n"),
+        ({}, JUMP + 'Match exec "test %n != jump"\n ProxyJump other@jump\n'),
+    ],
+)
+def test_at_most_eight_log_in_to_one_jump_host_at_once(option: Mapping[str, str], config: str, tmp_path: Path) -> None:
+    stop = threading.Event()
+    taken: list[socket.socket] = []
+    file = tmp_path / "config"
+    with listening(taken.append) as port, Connections(stop=stop) as connections:
+        file.write_text(config.format(port=port, config=file))
+
+        def connect(number: int) -> None:
+            to = replace(ROUTE, address=f"gpu{number:02d}", timeout_s=60, options={"configfile": str(file), **option})
+            with pytest.raises(NotConnected, match=r"connect\.stopped"):
+                connections.open(to.address, to, Credentials())
+
+        threads = [threading.Thread(target=connect, args=(number,)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        while len(taken) < 8:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        count = len(taken)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    for each in taken:
+        each.close()
+    assert count == 8
 
 
 @pytest.fixture

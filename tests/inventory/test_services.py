@@ -54,6 +54,7 @@ all:
         logs: [/var/log/autoglm.log]
         drain: [lbctl, drain]
         undrain: [lbctl, undrain]
+        drain_timeout: 600
 """
 
 
@@ -79,6 +80,7 @@ def test_every_key_of_a_service_is_read(tmp_path: Path) -> None:
         logs=["/var/log/autoglm.log"],
         drain=["lbctl", "drain"],
         undrain=["lbctl", "undrain"],
+        drain_timeout=600.0,
     )
     assert ServiceSpec(**json.loads(json.dumps(asdict(service)))) == service
 
@@ -139,6 +141,8 @@ BAD = [
     ),
     ("{model: '{{ nowhere }}'}", "i:1:41: cannot evaluate '{{ nowhere }}': 'nowhere' is undefined"),
     ("{api_key: {env: A, file: b}}", f"i:1:43: 'api_key' has one key, 'env' or 'file'. {_SECRET}"),
+    ("{drain_timeout: 10m}", "i:1:49: 'drain_timeout' takes a number, not the text '10m'"),
+    ("{drain_timeout: 0}", "i:1:49: 'drain_timeout' is a number of seconds greater than 0"),
     ("{api_key: {env: 5}}", f"i:1:43: 'api_key' needs a text below 'env'. {_SECRET}"),
 ]
 

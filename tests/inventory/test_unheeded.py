@@ -14,7 +14,7 @@ from autoglm_fix.authored.variables import Layer
 from autoglm_fix.inventory import load_inventory
 from autoglm_fix.inventory.route_names import heeded
 from autoglm_fix.inventory.routes import Asked, reach
-from autoglm_fix.inventory.unheeded import on_trust, out_of_place, unheeded
+from autoglm_fix.inventory.unheeded import beyond_us, on_trust, out_of_place, unheeded
 from autoglm_fix.playbook import load_playbook
 
 
@@ -120,6 +120,32 @@ def test_strict_checking_needs_no_word(tmp_path: Path) -> None:
     (tmp_path / "i.yml").write_text(of_all("ansible_host_key_checking: true"))
     inventory = load_inventory([str(tmp_path / "i.yml")])
     assert on_trust({name: reach(host, inventory, {}, Asked()) for name, host in inventory.hosts.items()}) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (
+            "ansible_ssh_common_args: -o GSSAPIAuthentication=yes -o GSSAPIDelegateCredentials=yes",
+            ["GSSAPIAuthentication"],
+        ),
+        ("ansible_ssh_extra_args: -K -o GSSAPIKeyExchange=yes", ["GSSAPIAuthentication", "GSSAPIKeyExchange"]),
+        ("ansible_ssh_extra_args: -I /usr/lib/token.so", ["PKCS11Provider"]),
+        ("ansible_ssh_common_args: -o GSSAPIAuthentication=no", []),
+        ("{ansible_connection: openssh, ansible_ssh_common_args: -K}", []),
+    ],
+)
+def test_ways_in_that_only_ssh_knows_are_no_mistake(tmp_path: Path, variables: str, expected: list[str]) -> None:
+    (tmp_path / "i.yml").write_text(
+        f"all:\n  vars: {variables if variables[0] == '{' else '{' + variables + '}'}\n  hosts: {{gpu1: , gpu2: }}\n"
+    )
+    inventory = load_inventory([str(tmp_path / "i.yml")])
+    told = beyond_us({name: reach(host, inventory, {}, Asked()) for name, host in inventory.hosts.items()})
+    hint = "Where nothing else gets in, set 'ansible_connection: openssh'."
+    assert [str(each) for each in told] == [
+        f"-i: '{name}' (gpu1 and 1 more) is for the system's own ssh: the other ways in are tried. {hint}"
+        for name in expected
+    ]
 
 
 def test_a_play_says_nothing_of_how_its_hosts_are_reached(tmp_path: Path) -> None:

@@ -44,6 +44,6 @@ def chosen(keyword: str, wanted: str, offered: Sequence[str], settings: SshSetti
         left = named if not sign else [*named, *rest] if sign == "^" else list(offered)
     if not left:
         place = next((each for each in settings.beyond if each.setting == keyword), None)
-        where = f"{place.file}:{place.line}" if place else settings.name
+        where = place.place if place else settings.name
         raise NotConnected("ssh.needs-openssh", {"setting": f"{keyword} {wanted}", "where": where})
     return tuple(dict.fromkeys(left))

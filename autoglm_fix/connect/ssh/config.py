@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..channel import NotConnected
-from ..route import Route
+from ..route import JumpLogins, Route, nothing_known
 from .config_file import ConfigFile, ConfigFiles, Line, parsed
 from .config_match import Said, read_all
 from .settings import SshSettings
@@ -37,6 +37,7 @@ class _Asked:
     timeout_s: float = Route.timeout_s
     options: tuple[tuple[str, str], ...] = ()
     config: str = ""
+    otherwise: str = ""  # who logs in where nothing else says
 
 
 class SshConfig:
@@ -48,9 +49,11 @@ class SshConfig:
         accept_new: bool = False,
         files: Sequence[str] | None = None,
         environment: Mapping[str, str] = os.environ,
+        jump_logins: JumpLogins = nothing_known,
     ) -> None:
         """``files`` stand for the user's and the system's; ``accept_new``: a host never seen is noted and trusted."""
         self._accept_new = accept_new
+        self._jump_logins = jump_logins
         self._named_files = files
         self._here = _here(environment)
         self._files = ConfigFiles(self._here.home)
@@ -83,7 +86,7 @@ class SshConfig:
             asked.host,
             hostname,
             _port(said),
-            said.word("user") or self._here.user,
+            said.word("user") or asked.otherwise or self._here.user,
             said.word("hostkeyalias").lower() or asked.host,
         )
         tokens = Tokens(self._here, there)
@@ -107,7 +110,7 @@ class SshConfig:
         """All hosts to pass, the first first: those named, and those that the first of them needs itself."""
         found: list[SshSettings] = []
         for number, word in enumerate(text.split(",")):
-            hop = _hop(word.strip(), line, asked)
+            hop = self._hop(word.strip(), line, asked)
             if hop.host in passing or len(passing) > _JUMPS:
                 raise NotConnected("ssh.jump-loop", {"host": hop.host, "where": line.place})
             if hop not in self._jumps:
@@ -117,6 +120,19 @@ class SshConfig:
             # A host that is reached through the one before it has no way of its own.
             found.extend(way if not number else [replace(way[-1], proxy_command=None)])
         return tuple(found)
+
+    def _hop(self, word: str, line: Line, asked: _Asked) -> _Asked:
+        found = _JUMP.fullmatch(word)
+        host = (found["six"] or found["host"]) if found else ""
+        port = int(found["port"]) if found and found["port"] else None
+        if not found or not fit_for_a_name(host) or (port is not None and not 0 < port < 65536):
+            reason = f"'{word}' is not a host to jump over"
+            raise NotConnected("ssh.config-wrong", {"where": line.place, "reason": reason})
+        known = self._jump_logins(host)
+        otherwise = known.user if known is not None else ""
+        return _Asked(
+            host, found["user"] or "", port, timeout_s=asked.timeout_s, config=asked.config, otherwise=otherwise
+        )
 
     def _blocks(self, config: str) -> tuple[ConfigFile, ...]:
         if config.lower() == "none":
@@ -149,16 +165,6 @@ def _outranking(asked: _Asked, local_user: str) -> Said:
         if line:
             said.note(line)
     return said
-
-
-def _hop(word: str, line: Line, asked: _Asked) -> _Asked:
-    found = _JUMP.fullmatch(word)
-    host = (found["six"] or found["host"]) if found else ""
-    port = int(found["port"]) if found and found["port"] else None
-    if not found or not fit_for_a_name(host) or (port is not None and not 0 < port < 65536):
-        reason = f"'{word}' is not a host to jump over"
-        raise NotConnected("ssh.config-wrong", {"where": line.place, "reason": reason})
-    return _Asked(host, found["user"] or "", port, timeout_s=asked.timeout_s, config=asked.config)
 
 
 def _port(said: Said) -> int:

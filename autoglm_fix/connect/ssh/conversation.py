@@ -11,6 +11,8 @@ from collections.abc import Callable
 from paramiko import Message, SSHException, Transport
 from paramiko.auth_handler import AuthHandler
 
+from .dial import Stopped, wait
+
 _SERVICE_REQUEST, _REQUEST, _INFO_RESPONSE = b"\x05", b"\x32", b"\x3d"
 _SERVICE = "ssh-userauth"
 _CONNECTION = "ssh-connection"
@@ -42,8 +44,9 @@ class Conversation(AuthHandler):
     could not be answered. All handlers are called by the transport's thread.
     """
 
-    def __init__(self, transport: Transport, user: str) -> None:
+    def __init__(self, transport: Transport, user: str, stopped: Stopped = lambda: False) -> None:
         super().__init__(transport)
+        self._stopped = stopped
         self.offered: tuple[str, ...] | None = None
         self.question = ""
         self._line = transport
@@ -53,7 +56,10 @@ class Conversation(AuthHandler):
         self._password: str | None = None
 
     def request(self, method: str, deadline: float, fill: Callable[[Message], None] | None = None) -> Answer:
-        """Send one request and wait for what becomes of it. ``fill`` adds the method's own fields."""
+        """Send one request and wait for what becomes of it. ``fill`` adds the method's own fields.
+
+        Raises Interrupted.
+        """
         message = Message()
         message.add_byte(_REQUEST)
         message.add_string(self._user)
@@ -75,7 +81,7 @@ class Conversation(AuthHandler):
             self._line.packetizer.send_message(message)
         except (SSHException, EOFError, OSError):
             return Answer.ENDED
-        answered.wait(max(0.0, deadline - time.monotonic()))
+        wait(answered, max(0.0, deadline - time.monotonic()), self._stopped)
         if self.authenticated:
             return Answer.ACCEPTED
         if self._answer:

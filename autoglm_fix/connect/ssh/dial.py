@@ -16,9 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from autoglm_fix import __version__
+
 from ..channel import NotConnected
 from .settings import SshSettings
-from .wire import SocketEnds
+from .wire import Ends, SocketEnds
 
 Stopped = Callable[[], bool]
 
@@ -27,6 +29,8 @@ _NEXT_AFTER_S = 0.25
 _TURN_S = 0.2
 _SAID = 8192
 _GRACE_S = 0.5
+# With no "-" and no blank in what comes after the second "-" (RFC 4253, 4.2).
+GREETING = f"SSH-2.0-autoglm_fix_{__version__}"
 _FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 
 
@@ -134,7 +138,7 @@ def look_up(settings: SshSettings, stopped: Stopped) -> list[Address]:
         # A resolver has no deadline of its own that could be set: a hung one is left to itself.
         threading.Thread(target=ask, name=f"looking up {settings.hostname}", daemon=True).start()
     values = {"host": settings.name, "hostname": settings.hostname}
-    if not _wait(done, settings.timeout_s, stopped):
+    if not wait(done, settings.timeout_s, stopped):
         raise NotConnected("link.lookup-slow", {**values, "seconds": _seconds(settings.timeout_s)})
     if isinstance(answers[0], socket.gaierror):
         reason, passing = answers[0].strerror, answers[0].errno == socket.EAI_AGAIN
@@ -149,6 +153,12 @@ def connect(settings: SshSettings, addresses: list[Address], stopped: Stopped) -
     if settings.proxy_command is not None:
         return ProxyEnds(settings)
     return SocketEnds(_connected(settings, addresses, stopped), *_keepalive(settings))
+
+
+def greet(ends: Ends) -> None:
+    """Say what each side says first, which waits for nothing: a sshd then goes on at once."""
+    with contextlib.suppress(OSError):  # that it has ended is heard where it is listened to
+        ends.send(f"{GREETING}\r\n".encode())
 
 
 def _connected(settings: SshSettings, addresses: list[Address], stopped: Stopped) -> socket.socket:
@@ -230,7 +240,7 @@ def _alternating(found: list[Address]) -> list[Address]:
     return paired + first[len(other) :] + other[len(first) :]
 
 
-def _wait(done: threading.Event, timeout_s: float, stopped: Stopped) -> bool:
+def wait(done: threading.Event, timeout_s: float, stopped: Stopped) -> bool:
     """Whether it was done in time. Raises Interrupted."""
     latest = time.monotonic() + timeout_s
     while not done.is_set() and (left := latest - time.monotonic()) > 0:

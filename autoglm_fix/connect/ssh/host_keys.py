@@ -194,4 +194,4 @@ def _refuse_where_ssh_knows_more(settings: SshSettings) -> None:
     asked: Iterable[str] = ("KnownHostsCommand", "VerifyHostKeyDNS")
     for each in settings.beyond:
         if each.setting in asked:
-            raise NotConnected("ssh.needs-openssh", {"setting": each.setting, "where": f"{each.file}:{each.line}"})
+            raise NotConnected("ssh.needs-openssh", {"setting": each.setting, "where": each.place})

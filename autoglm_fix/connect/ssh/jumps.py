@@ -20,6 +20,7 @@ from .wire import BEAT_S
 _HOSTS_EACH = 100
 _TURN_S = 0.5
 _FORBIDDEN = 1
+_SHUT_OUT = ("login.denied", "login.nothing-to-try", "login.locked-key")
 
 Chain = tuple[SshSettings, ...]
 
@@ -182,6 +183,14 @@ def tunnel(shared: Shared, to: SshSettings) -> TunnelEnds:
         if channel is None:
             shared.leave()
     return TunnelEnds(shared, channel, to.keepalive_s)
+
+
+def wants_password(err: NotConnected, jump: SshSettings) -> NotConnected | None:
+    """Why a jump host that nobody gave a password for lets nobody in, where a password might do; else None."""
+    asks = {"password", "keyboard-interactive"} & {*jump.methods} & {*err.values.get("methods", ())}
+    if not asks or err.behind or err.code not in _SHUT_OUT:
+        return None
+    return NotConnected("jump.needs-password", {**err.values, "jump": jump.name}, err.tail)
 
 
 def _behind(err: NotConnected, jump: str) -> NotConnected:

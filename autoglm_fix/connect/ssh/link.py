@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from typing import cast
 
 from paramiko import Channel, ChannelException, Message, SSHException, Transport
@@ -16,7 +18,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 from ..channel import ChannelClosed, NotConnected
 from ..route import Credentials
 from .algorithms import agree
-from .dial import Interrupted, Stopped
+from .dial import GREETING, Interrupted, Stopped
 from .host_keys import HostKeys
 from .login import Logins
 from .packets import Packets
@@ -43,9 +45,12 @@ class Checks:
 
 
 class Link:
-    """An SSH connection that is logged in. Use it from any thread."""
+    """An SSH connection that is logged in. Use it from any thread; once ``stopped`` nothing new is begun on it."""
 
-    def __init__(self, settings: SshSettings, wire: Wire, transport: Transport) -> None:
+    def __init__(
+        self, settings: SshSettings, wire: Wire, transport: Transport, stopped: Stopped = lambda: False
+    ) -> None:
+        self._stopped = stopped
         self.settings = settings
         self._wire = wire
         self._transport = transport
@@ -53,6 +58,7 @@ class Link:
         # paramiko closes a channel that nobody refers to any more wherever garbage is collected, in the middle of
         # another packet too, and then waits for itself for ever.
         self._channels: list[Channel] = []
+        self._one = threading.Lock()
         wire.ping = self._ping
 
     def execute(self, command: str, *, terminal: bool = False) -> SshStream:
@@ -66,6 +72,8 @@ class Link:
         except TimeoutError as err:
             values = {"host": self.settings.name, "seconds": f"{self.settings.timeout_s:g}"}
             raise NotConnected("link.slow-session", values) from err
+        except Interrupted:
+            raise NotConnected("connect.stopped", {"host": self.settings.name}) from None
         stream = SshStream(self, channel)
         try:
             stream.start(command, terminal, deadline)
@@ -76,7 +84,7 @@ class Link:
     def tunnel(self, host: str, port: int, timeout_s: float) -> Channel:
         """A connection from there on to another host.
 
-        Raises ChannelException where it is refused, TimeoutError where there is no answer, NotConnected.
+        Raises ChannelException where it is refused, TimeoutError where there is no answer, NotConnected, Interrupted.
         """
         return self._open("direct-tcpip", (host, port), timeout_s)
 
@@ -132,21 +140,41 @@ class Link:
 
     def _open(self, kind: str, target: tuple[str, int] | None, timeout_s: float) -> Channel:
         latest = time.monotonic() + timeout_s
-        try:
-            channel = self._transport.open_channel(
-                kind, target, ("127.0.0.1", 0), window_size=_WINDOW, timeout=timeout_s
-            )
-            self._channels = [*(each for each in self._channels if not each.closed), channel]
-            return channel
-        except ChannelException:
-            raise
-        except (SSHException, EOFError, OSError) as err:
-            if not self._transport.is_active():
-                raise self._dropped() from err
-            if time.monotonic() >= latest:
-                raise TimeoutError(str(err)) from err
-            # Two were refused at once, and paramiko keeps one reason.
-            raise ChannelException(_CONNECT_FAILED, "connect failed") from err
+        answers: SimpleQueue[Channel | Exception] = SimpleQueue()
+
+        def ask() -> None:
+            try:
+                channel = self._transport.open_channel(
+                    kind, target, ("127.0.0.1", 0), window_size=_WINDOW, timeout=timeout_s
+                )
+                with self._one:
+                    self._channels = [*(each for each in self._channels if not each.closed), channel]
+                answers.put(channel)
+            except (SSHException, EOFError, OSError) as err:
+                answers.put(err)
+
+        # Aside: once it has asked, paramiko hears of nothing but the answer.
+        threading.Thread(target=ask, name=f"opening a channel of {self.settings.name}", daemon=True).start()
+        answer = self._answered(answers, latest + _SILENT_S)
+        if isinstance(answer, Channel):
+            return answer
+        if isinstance(answer, ChannelException):
+            raise answer
+        if not self._transport.is_active():
+            raise self._dropped() from answer
+        if time.monotonic() >= latest:
+            raise TimeoutError(str(answer)) from answer
+        # Two were refused at once, and paramiko keeps one reason.
+        raise ChannelException(_CONNECT_FAILED, "connect failed") from answer
+
+    def _answered(self, answers: SimpleQueue[Channel | Exception], latest: float) -> Channel | Exception:
+        """What came of it, by then. Raises Interrupted."""
+        while time.monotonic() < latest:
+            if self._stopped():
+                raise Interrupted
+            with contextlib.suppress(Empty):
+                return answers.get(timeout=_TURN_S)
+        return TimeoutError("no answer")
 
     def _dropped(self) -> NotConnected:
         values = {"host": self.settings.name, "reason": self.lost()}
@@ -171,19 +199,20 @@ def shake_hands(
     stopped: Stopped,
     silent: Callable[[], None],
 ) -> Link:
-    """A link over bytes that reach the host's sshd. Raises NotConnected, Interrupted; the wire is then released.
+    """A link over bytes that reach a greeted sshd. Raises NotConnected, Interrupted; the wire is then released.
 
     ``silent`` is called where no banner has come after a second.
     """
     # A wire has what a transport uses of a socket: recv, send, settimeout, close.
     transport = Transport(cast(socket.socket, wire), _WINDOW, _PACKET, packetizer_class=Packets)
+    transport.local_version = GREETING
     link = None
     try:
         agree(transport, settings, checks.host_keys.preferred_algorithms(settings))
         _exchange_keys(transport, settings, wire, stopped, silent)
         checks.host_keys.accepted(settings, transport.get_remote_server_key())
-        checks.logins.authenticate(transport, settings, credentials, time.monotonic() + settings.timeout_s)
-        link = Link(settings, wire, transport)
+        checks.logins.authenticate(transport, settings, credentials, time.monotonic() + settings.timeout_s, stopped)
+        link = Link(settings, wire, transport, stopped)
         return link
     finally:
         if link is None:

@@ -6,35 +6,30 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
-from ..channel import Channel, NotConnected
+from ..channel import Channel, Greeted, NotConnected
 from ..route import Credentials, Route
 from ..start import start_agent
-from .config import SshConfig
-from .dial import Interrupted, connect, look_up
+from .calls import Calls
+from .dial import Interrupted, greet
 from .host_keys import HostKeys
-from .jumps import Chain, Passage, Shared, tunnel
+from .jumps import Chain, Passage, Shared, tunnel, wants_password
 from .link import Checks, Link, shake_hands
 from .login import Logins
-from .pace import Turn, Turns, patiently
+from .pace import Turn, patiently
 from .settings import SshSettings
 from .wire import Ends, Wire
-
-# Where nothing says how often a silent host is asked for a sign of life.
-KEEPALIVE_S = 15.0
 
 
 class Links:
     """Opens connections from any thread."""
 
-    def __init__(self, *, accept_new: bool, stop: threading.Event, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, calls: Calls, *, jitter: Callable[[], float] = random.random) -> None:
         # What goes wrong is an exception here; paramiko would write its own account of it to stderr.
         logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
-        self._config = SshConfig(accept_new=accept_new)
+        self._calls = calls
         self._checks = Checks(HostKeys(), Logins())
-        self._turns = Turns(stop)
-        self._stop = stop
+        self._stop = calls.stop
         self._jitter = jitter
         self._one = threading.Lock()
         self._passages: dict[Chain, Passage] = {}
@@ -52,7 +47,7 @@ class Links:
 
     def link(self, name: str, route: Route, credentials: Credentials) -> Link:
         """A connection to the host of that name, logged in. Raises NotConnected."""
-        settings = self._config.settings(name, route)
+        settings = self._calls.config.settings(name, route)
         try:
             return self._reach(settings, settings.jumps, credentials)
         except Interrupted:
@@ -68,27 +63,25 @@ class Links:
     # -- inside
 
     def _reach(self, settings: SshSettings, jumps: Chain, credentials: Credentials) -> Link:
-        settings = settings if settings.keepalive_s else replace(settings, keepalive_s=KEEPALIVE_S)
         attempt = self._through if jumps else self._directly
         return patiently(lambda: attempt(settings, jumps, credentials), settings.timeout_s, self._stop, self._jitter)
 
     def _directly(self, settings: SshSettings, _jumps: Chain, credentials: Credentials) -> Link:
-        addresses = look_up(settings, self._stop.is_set)
-        # A ProxyCommand ends at a sshd that nobody here knows, the same for all as a rule.
-        turn = self._turns.take((addresses[0].host, settings.port) if addresses else None)
+        reached = self._calls.reach(settings)
         try:
-            return self._shake_hands(connect(settings, addresses, self._stop.is_set), settings, credentials)
+            return self._shake_hands(reached.ends, settings, credentials)
         finally:
-            turn.leave()
+            reached.turn.leave()
 
     def _through(self, settings: SshSettings, jumps: Chain, credentials: Credentials) -> Link:
         ends = tunnel(self._jump(jumps, credentials), settings)
         turn: Turn | None = None
         try:
-            turn = self._turns.take(jumps)
+            turn = self._calls.turns.take(jumps)
         finally:
             if turn is None:
                 ends.release()
+        greet(ends)
         try:
             # Whoever keeps silent does not hold up the others.
             return self._shake_hands(ends, settings, credentials, turn.leave)
@@ -98,9 +91,21 @@ class Links:
     def _jump(self, chain: Chain, credentials: Credentials) -> Shared:
         with self._one:
             passage = self._passages.setdefault(chain, Passage(chain))
-        # A host's password is for that host alone.
-        theirs = Credentials(passphrase=credentials.passphrase)
-        return passage.take(lambda: self._reach(chain[-1], chain[:-1], theirs), self._stop.is_set)
+        return passage.take(lambda: self._pass(chain, credentials.passphrase), self._stop.is_set)
+
+    def _pass(self, chain: Chain, passphrase: str | None) -> Link:
+        """A connection to a jump host. A host's password is for that host alone: never for those before it."""
+        jump = chain[-1]
+        known = self._calls.jump_logins(jump.name)
+        own = known.credentials if known is not None and known.user in ("", jump.user) else Credentials()
+        theirs = Credentials(password=own.password, passphrase=own.passphrase or passphrase)
+        try:
+            return self._reach(jump, chain[:-1], theirs)
+        except NotConnected as err:
+            wants = wants_password(err, jump) if theirs.password is None else None
+            if wants is None:
+                raise
+            raise wants from err
 
     def _shake_hands(
         self, ends: Ends, settings: SshSettings, credentials: Credentials, silent: Callable[[], None] = lambda: None
@@ -121,6 +126,9 @@ class LinkedChannel:
 
     def read(self, timeout_s: float) -> bytes:
         return self._channel.read(timeout_s)
+
+    def greeting(self) -> tuple[str, ...]:
+        return self._channel.greeting() if isinstance(self._channel, Greeted) else ()
 
     def close(self) -> None:
         """End both. The agent's own end is not waited for: it would cost a round trip, and nobody listens."""

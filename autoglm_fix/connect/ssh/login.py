@@ -12,6 +12,7 @@ from ..route import Credentials
 from .agent import Agent, AgentSilent
 from .certificates import SUFFIX
 from .conversation import Answer, Conversation
+from .dial import Stopped
 from .identities import Identities, Identity
 from .key_files import KeyFiles
 from .patterns import in_list
@@ -30,13 +31,20 @@ class Logins:
         self._lock = threading.Lock()
 
     def authenticate(
-        self, transport: Transport, settings: SshSettings, credentials: Credentials, deadline: float
+        self,
+        transport: Transport,
+        settings: SshSettings,
+        credentials: Credentials,
+        deadline: float,
+        stopped: Stopped = lambda: False,
     ) -> None:
-        """Log in, by ``time.monotonic()`` of ``deadline`` at the latest. Raises NotConnected (``login.<what>``).
+        """Log in, by ``time.monotonic()`` of ``deadline`` at the latest.
+
+        Raises NotConnected (``login.<what>``), and Interrupted once it is ``stopped``.
 
         The transport has exchanged keys (``start_client``) and its host key was accepted.
         """
-        transport.auth_handler = conversation = Conversation(transport, settings.user)
+        transport.auth_handler = conversation = Conversation(transport, settings.user, stopped)
         agent = self._agent(settings.agent) if settings.agent else None
         identities = Identities(settings, self._files, agent, credentials.passphrase, deadline)
         _Login(conversation, transport, settings, identities, credentials.password, deadline).run()
@@ -215,7 +223,7 @@ class _Login:
         }
         for each in self._settings.beyond:
             if usable.get(each.setting) in offered:
-                return each.setting, f"{each.file}:{each.line}"
+                return each.setting, each.place
         for reason in self._identities.skipped:
             if ": sk" in reason:
                 return "a security key", reason.partition(": ")[0]

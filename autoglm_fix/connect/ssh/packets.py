@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import TYPE_CHECKING
 
 from paramiko import Message
 from paramiko.common import (
@@ -15,6 +16,9 @@ from paramiko.common import (
     MSG_DISCONNECT,
 )
 from paramiko.packet import Packetizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class Packets(Packetizer):
@@ -29,12 +33,19 @@ class Packets(Packetizer):
         super().__init__(connection)
         self.signals: dict[int, str] = {}
         self.farewell = ""
+        self._greeted = False
         self._one = threading.RLock()
         # By the other end's numbers, which it gives anew.
         self._closed: set[int] = set()
 
     def start_handshake(self, timeout: float) -> None:
         """Left out, and with it a thread for each connection: the phases have their own deadlines."""
+
+    def write_all(self, out: Buffer) -> None:
+        if self._greeted:
+            super().write_all(out)
+        # Said when the connection stood, before there was anything of paramiko's.
+        self._greeted = True
 
     def send_message(self, data: Message) -> None:
         with data.packet.getbuffer() as packet:

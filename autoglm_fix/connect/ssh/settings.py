@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Where nothing says how often a silent host is asked for a sign of life. A 0 that somebody wrote is heeded.
+KEEPALIVE_S = 15.0
+
 
 @dataclass(frozen=True)
 class Beyond:
@@ -12,6 +15,11 @@ class Beyond:
     setting: str
     file: str
     line: int
+
+    @property
+    def place(self) -> str:
+        """The file and the number of the line, as errors name it."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class SshSettings:
     is never taken. ``host_key_name`` is what known_hosts is asked for: the alias, or the host name, with a port other
     than 22 as ``[name]:port``. Algorithms are as ssh_config writes them (``a,b``, ``+a``, ``-a*``, ``^a``), empty for
     paramiko's own: `algorithms.agree` sets them on a transport. ``methods`` are those of the login that may be tried,
-    in order. ``keepalive_s`` is 0 for none.
+    in order. ``keepalive_s`` is how long a host may be silent before it is asked for a sign of life; 0: it never is.
     """
 
     name: str
@@ -51,7 +59,7 @@ class SshSettings:
     macs: str = ""
     key_algorithms: str = ""
     methods: tuple[str, ...] = ("publickey", "keyboard-interactive", "password")
-    keepalive_s: float = 0.0
+    keepalive_s: float = KEEPALIVE_S
     keepalive_count: int = 3
     timeout_s: float = 10.0
     compression: bool = False

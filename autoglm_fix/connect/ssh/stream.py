@@ -95,7 +95,8 @@ class SshStream:
                 continue
             except (OSError, EOFError, SSHException) as err:
                 raise self._ended() from err
-            if not sent or self._channel.closed:
+            # One that took all of it and has ended by now may have answered.
+            if not sent:
                 raise self._ended()
             at, latest = at + sent, time.monotonic() + _PATIENCE_S
 

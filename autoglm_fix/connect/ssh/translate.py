@@ -9,7 +9,7 @@ from ..channel import NotConnected
 from ..route import Route
 from .config_file import Line
 from .config_match import Said
-from .settings import Beyond, SshSettings
+from .settings import KEEPALIVE_S, Beyond, SshSettings
 from .tokens import There, Tokens
 
 _IDENTITIES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
@@ -64,7 +64,7 @@ def translate(said: Said, there: There, tokens: Tokens, timeout_s: float, accept
         macs=said.word("macs"),
         key_algorithms=said.word("pubkeyacceptedalgorithms"),
         methods=_methods(said),
-        keepalive_s=_seconds(said, "serveraliveinterval", 0),
+        keepalive_s=_seconds(said, "serveraliveinterval", KEEPALIVE_S),
         keepalive_count=_count(said, "serveralivecountmax", 3),
         timeout_s=_timeout(said, timeout_s),
         compression=_flag(said, "compression"),

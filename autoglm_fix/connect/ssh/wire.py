@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from .settings import KEEPALIVE_S
+
 _PIECE = 1 << 14
 # How often a quiet connection is looked at; paramiko's own way is ten times a second.
 BEAT_S = 5.0
@@ -49,8 +51,8 @@ class SocketEnds:
         self._socket.settimeout(min(BEAT_S, keepalive_s / 3) if keepalive_s else BEAT_S)
         if connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if keepalive_s:
-                _keep_alive(connection, keepalive_s, count)
+            # Where the host is not to be asked, the kernel still does: nobody sees that but the host's own.
+            _keep_alive(connection, keepalive_s or KEEPALIVE_S, count)
 
     def receive(self, count: int) -> bytes:
         return self._socket.recv(count)
@@ -82,7 +84,7 @@ class Wire:
     """A byte stream with a memory: what came first, when something came last, why it ended.
 
     ``ping``, once set, is called when nothing came for ``keepalive_s``; nothing for ``count`` times that long, and
-    the connection is dead: reads and writes end. 0 s: never.
+    the connection is dead: reads and writes end. 0 s: never, and a host that hangs is found by what waits for it.
     """
 
     def __init__(self, ends: Ends, keepalive_s: float, count: int) -> None:

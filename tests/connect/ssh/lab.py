@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autoglm_fix.connect import Agent, ChannelClosed, Request, Stream
 from autoglm_fix.connect.route import Credentials, Route
+from autoglm_fix.connect.ssh.calls import Calls
 from autoglm_fix.connect.ssh.link import Link
 from autoglm_fix.connect.ssh.links import Links
 from tests.hosts import Host
@@ -44,7 +45,7 @@ def route(host: Host, known_hosts: Path, port: int | None = None, timeout_s: flo
 @contextlib.contextmanager
 def links(stop: threading.Event | None = None) -> Iterator[Links]:
     """The connections of a run; pauses before another try are short."""
-    made = Links(accept_new=False, stop=stop or threading.Event(), jitter=lambda: -0.4)
+    made = Links(Calls(accept_new=False, stop=stop or threading.Event()), jitter=lambda: -0.4)
     try:
         yield made
     finally:

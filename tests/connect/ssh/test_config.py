@@ -18,7 +18,7 @@ import yaml
 from autoglm_fix.connect import NotConnected
 from autoglm_fix.connect.route import Route
 from autoglm_fix.connect.ssh.config import SshConfig
-from autoglm_fix.connect.ssh.settings import SshSettings
+from autoglm_fix.connect.ssh.settings import KEEPALIVE_S, SshSettings
 
 CASES = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text("utf-8"))
 HOME = pwd.getpwuid(os.getuid()).pw_dir
@@ -76,7 +76,6 @@ def as_ssh_prints(settings: SshSettings) -> dict[str, Any]:
         "user": settings.user,
         "identitiesonly": "yes" if settings.identities_only else "no",
         "compression": "yes" if settings.compression else "no",
-        "serveraliveinterval": f"{settings.keepalive_s:.0f}",
         "serveralivecountmax": str(settings.keepalive_count),
         "addressfamily": settings.address_family,
         "hashknownhosts": "yes" if settings.hash_known_hosts else "no",
@@ -100,6 +99,9 @@ def test_a_host_is_resolved_as_ssh_does(case: dict[str, Any], host: str, tmp_pat
         keyword: SPELT.get(value, value) if (value := expected.get(keyword, [None])[0]) else None
         for keyword in compared
     }
+    # Where nobody says, ssh never asks a silent host, and we do.
+    said = expected["serveraliveinterval"][0]
+    assert f"{settings.keepalive_s:.0f}" == said or (said, settings.keepalive_s) == ("0", KEEPALIVE_S)
     if settings.identities_named:
         paths = [filled(path, settings, tmp_path) for path in expected["identityfile"] if path != "none"]
         assert list(settings.identity_files) == paths
@@ -166,6 +168,22 @@ def test_the_inventory_outranks_the_configuration(tmp_path: Path) -> None:
 
 
 @needs_ssh
+@pytest.mark.parametrize(
+    ("said", "inventory", "expected"),
+    [
+        ("", {}, KEEPALIVE_S),
+        ("ServerAliveInterval 0", {}, 0.0),
+        ("ServerAliveInterval 0", {"serveraliveinterval": "5"}, 5.0),
+        ("ServerAliveInterval 5", {"serveraliveinterval": "0"}, 0.0),
+    ],
+)
+def test_a_silent_host_is_not_asked_for_a_sign_of_life_where_somebody_says_so(
+    said: str, inventory: dict[str, str], expected: float, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text(f"Host *\n  {said}\n")
+    assert ours(tmp_path / "config", "gpu01", options=inventory).keepalive_s == expected
+
+
 def test_the_files_of_this_machine_are_read_where_none_is_named() -> None:
     done = subprocess.run(["ssh", "-G", "a.host.of.nobody"], capture_output=True, text=True, timeout=20, check=True)
     expected = dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)

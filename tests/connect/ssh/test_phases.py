@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -13,6 +14,9 @@ import pytest
 
 from autoglm_fix.connect import NotConnected
 from autoglm_fix.connect.route import Credentials, Route
+from autoglm_fix.connect.ssh.dial import Interrupted
+from autoglm_fix.connect.ssh.settings import KEEPALIVE_S
+from autoglm_fix.connect.ssh.wire import SocketEnds
 from autoglm_fix.locale import Catalogue
 from tests.connect.ssh.faults import Proxy, listening, proxy, saying
 from tests.connect.ssh.lab import heard, held, held_again, known, link, links, route
@@ -235,6 +239,13 @@ def test_a_write_into_a_frozen_connection_ends_too(host: Host, known_hosts: Path
             stream.write(bytes(50_000_000))
 
 
+def test_where_ssh_is_to_ask_no_questions_the_kernel_still_asks() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as near:
+        SocketEnds(near, 0.0, 3)
+        assert near.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE_S
+
+
 def test_a_connection_that_breaks_off_ends_at_once(host: Host, known_hosts: Path, between: Proxy) -> None:
     with link(route(host, known_hosts, between.port)) as one:
         stream = one.execute("sleep 1000")
@@ -248,3 +259,42 @@ def test_ipv4_is_tried_beside_a_broken_ipv6(host: Host, known_hosts: Path, betwe
     to = replace(route(host, known_hosts, between.port), address="localhost")
     with link(to) as one:
         assert heard(one.execute("echo here"))[0] == b"here\n"
+
+
+@contextlib.contextmanager
+def stopped_soon() -> Iterator[threading.Event]:
+    stop = threading.Event()
+    timer = threading.Timer(0.3, stop.set)
+    timer.start()
+    began = time.monotonic()
+    yield stop
+    assert time.monotonic() - began < 30
+    timer.join()
+
+
+def test_a_stopped_run_gives_up_who_is_in_the_middle_of_the_login(host: Host, known_hosts: Path) -> None:
+    settings = ("AuthorizedKeysFile=none", "AuthorizedKeysCommand=/bin/sleep 1000", "AuthorizedKeysCommandUser=root")
+    host.run("/usr/sbin/sshd", "-p", "2201", "-o", "PidFile=/run/stalls.pid", *(f"-o{each}" for each in settings))
+    to = replace(route(host, known_hosts, timeout_s=60), port=2201)
+    before = held()
+    with stopped_soon() as stop, links(stop) as made, pytest.raises(NotConnected) as caught:
+        made.link("gpu01", to, Credentials())
+    assert caught.value.code == "connect.stopped"
+    assert held_again(before) == before
+    host.run("sh", "-c", "kill $(cat /run/stalls.pid)")
+
+
+@pytest.mark.parametrize("what", ["a session", "a tunnel"])
+def test_a_stopped_run_gives_up_who_does_not_open_a_channel(
+    host: Host, known_hosts: Path, between: Proxy, what: str
+) -> None:
+    before = held()
+    with stopped_soon() as stop, links(stop) as made:
+        one = made.link("gpu01", route(host, known_hosts, between.port, timeout_s=60), Credentials())
+        between.frozen.set()
+        with pytest.raises((NotConnected, Interrupted)) as caught:
+            one.execute("echo here") if what == "a session" else one.tunnel("127.0.0.1", 22, 60.0)
+        one.close()
+    assert isinstance(caught.value, Interrupted) or caught.value.code == "connect.stopped"
+    between.cut.set()
+    assert held_again(before)["threads"] <= before["threads"]
