@@ -112,7 +112,8 @@ def recover(ctx: Context, state: State) -> list[str]:
         intents, outcomes = _by_number(journal)
         cut_off = sorted(set(intents) - set(outcomes), reverse=True)
         _know(intents[number] for number in cut_off)
-        for number in cut_off:
+        for count, number in enumerate(cut_off):
+            ctx.progress("putting files back", count, len(cut_off), "files")
             entry = intents[number]
             result = _came_to(ctx, entry)
             if result is None:
@@ -162,7 +163,8 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     refused = any(entry["problem"] for entry in report) and not force
     if dry_run or refused:
         return [{**entry, "state": "refused"} for entry in report] if refused else report
-    for number, entry in zip(made, report):
+    for count, (number, entry) in enumerate(zip(made, report)):
+        ctx.progress("putting files back", count, len(made), "files")
         entry["problem"] = _put_back_or_why(ctx, intents[number]) or None
         if entry["problem"]:
             entry["state"] = "failed"

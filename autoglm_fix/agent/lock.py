@@ -19,6 +19,11 @@ class Lock:
         self._state = state
         self._handle: int = -1
 
+    @property
+    def held(self) -> bool:
+        """Whether it is ours."""
+        return self._handle >= 0
+
     def take(self, run: str, who: str, despite: bool = False) -> dict[str, Any]:
         """Take the host's lock until it is given back, or until this process ends: one repair at a time.
 
@@ -26,7 +31,7 @@ class Lock:
         ``{"problem", "folder"}`` where the directory cannot be written, ``{"hold": reason}`` where somebody has put the
         host on hold, unless it is taken ``despite`` that.
         """
-        if self._handle >= 0:
+        if self.held:
             return {"held_by": None}
         reason = None if despite else hold()
         if reason is not None:
@@ -56,7 +61,7 @@ class Lock:
 
     def give_back(self) -> None:
         """Let others take it."""
-        if self._handle >= 0:
+        if self.held:
             self._forget_parcels()
             fcntl.flock(self._handle, fcntl.LOCK_UN)  # not only closed: children may have it open as well
             os.close(self._handle)

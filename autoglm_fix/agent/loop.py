@@ -43,6 +43,7 @@ _VERBS = {
     "baseline": ("proof.baseline", "baseline"),
 }
 _TICK_S = 0.5
+_ALIVE_EVERY_S = 5.0
 _GARBAGE = 100_000  # new objects between two looks for cycles: what is loaded stays, and a large JSON has none
 
 
@@ -76,6 +77,7 @@ class Agent:
         self._children: dict[int, _Child] = {}
         self._state = State("")
         self._lock: Lock | None = None
+        self._said_at = 0.0
 
     def serve(self) -> None:
         """Run until the channel ends, then end every process that this one started."""
@@ -100,6 +102,7 @@ class Agent:
 
     def _say(self, message: dict[str, Any]) -> None:
         write_all(self._sink, pack(message))
+        self._said_at = time.monotonic()
 
     def _take_all(self, frames: Frames, data: bytes) -> bool:
         """Everything that has come; False at the end."""
@@ -126,6 +129,8 @@ class Agent:
             self._state = State(request["state_dir"])
         elif verb == "lock":
             self._say({"id": number, "result": self._locked().take(*request["by"])})
+            if self._locked().held and "then" in request:
+                self._handle(request["then"])
         elif verb == "unlock":
             self._locked().give_back()
         else:
@@ -208,6 +213,8 @@ class Agent:
                 self._end(child, "deadline", "it did not end within its time")
             elif now - child.heard > child.idle_s:
                 self._end(child, "stalled", f"no progress for {child.idle_s:.0f} s")
+        if self._children and now - self._said_at > _ALIVE_EVERY_S:
+            self._say({"id": 0})
 
     def _end(self, child: _Child, kind: str, message: str) -> None:
         _kill(child.pid)

@@ -4,7 +4,7 @@ The bootstrap executes this module first, with ``SOURCES`` set to the sources th
 channel; the service's own Python is started the same way.
 """
 
-from __future__ import annotations
+from __future__ import annotations as late
 
 import sys
 from importlib.machinery import ModuleSpec
@@ -54,7 +54,10 @@ class MemoryImporter:
         source = self.get_source(fullname)
         if _CLASSES in self.sources:
             source = source.replace("from dataclasses import", f"from {_CLASSES} import")
-        return compile(source, fullname.replace(".", "/") + ".py", "exec", dont_inherit=True)
+        # What was said at the top of the file, which does not travel.
+        path = fullname.replace(".", "/") + ".py"
+        code: CodeType = compile(source, path, "exec", late.compiler_flag, dont_inherit=True)
+        return code
 
     def create_module(self, spec: ModuleSpec) -> None:
         """The usual kind of module."""

@@ -34,7 +34,8 @@ class ServiceSpec:
 
     ``unit`` and ``container`` are its names for systemd and docker (a unit may be a container's front
     end); ``logs`` is ``journal``, ``container`` or the paths of files; ``drain`` and ``undrain`` are
-    argv. Without an ``endpoint`` it is asked in process, with ``python``.
+    argv, ``drain_timeout`` is the seconds that each may take. Without an ``endpoint`` it is asked in process, with
+    ``python``.
     """
 
     name: str = "model"
@@ -56,6 +57,7 @@ class ServiceSpec:
     logs: Literal["journal", "container"] | list[str] | None = None
     drain: list[str] = field(default_factory=list)
     undrain: list[str] = field(default_factory=list)
+    drain_timeout: float = 300.0
 
     @property
     def names_a_folder(self) -> bool:

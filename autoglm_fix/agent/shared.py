@@ -110,12 +110,16 @@ def _loads(ctx: Any, change: Any) -> str:
     if change.kind == "fetch_file":
         found = None if _server(change.source) else shared(change.source)
         return found.filesystem if found else _server(change.source)
-    model = ctx.service.model or ""
-    if change.kind not in ("restart", "daemon-reload", "recreate") or not model.startswith("/"):
+    if change.kind not in ("restart", "daemon-reload", "recreate") or not ctx.service.model:
         return ""
-    place = ctx.view.place(model).host
+    from .loading import source
+
+    try:
+        place, server = source(ctx)
+    except (CannotTell, OSError):
+        return ""  # what its start reads from
     found = shared(os.path.realpath(place) + "/model") if place else None
-    return found.filesystem if found else ""
+    return found.filesystem if found else _server(server)
 
 
 def _server(address: str) -> str:

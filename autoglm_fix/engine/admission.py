@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .events import Doing
@@ -31,19 +31,24 @@ def _goes_away(walk: ServiceWalk) -> bool:
 
 @dataclass
 class Admission:
-    """Of one host, for the length of a round."""
+    """Of one host, for as long as it is changed.
+
+    ``tell`` is called before anything is given back that others wait for: whoever gets it then knows whether it may
+    still begin.
+    """
 
     host: str
     around: Surroundings
+    tell: Callable[[], None] = lambda: None
     _waiting: list[ServiceWalk] = field(default_factory=list)
 
-    def enter(self, walks: Sequence[ServiceWalk]) -> None:
-        """Take what these services need, and wait for it; what will not be had is held back."""
+    def enter(self, walks: Sequence[ServiceWalk]) -> bool:
+        """Take what these services need, and wait for it; what will not be had is held back. Whether they need any."""
         wanted = {self._replica(walk): group_of(walk.script.service) for walk in walks if _goes_away(walk)}
         sources = {source for walk in walks for source in walk.sources}
         self._waiting = [*walks]
         if not wanted and not sources:
-            return
+            return False
         refused = self.around.gates.enter(
             self.host,
             wanted,
@@ -56,14 +61,18 @@ class Admission:
             out = refused.get(self._replica(walk))
             if out:
                 walk.hold_back(others_are_out(out))
+        return True
 
     def settle(self, walks: Sequence[ServiceWalk], *, rolled_back: bool = False) -> None:
         """What these services were away for has been proved, or taken back."""
+        back = {
+            walk: walk.back_in_service(self._answers(walk, rolled_back))
+            for walk in walks
+            if walk.interrupted or walk.drained
+        }
+        self.tell()
         for walk in walks:
-            back = True
-            if walk.interrupted or walk.drained:
-                back = walk.back_in_service(self._answers(walk, rolled_back))
-            self._leave(walk, lost=not back)
+            self._leave(walk, lost=not back.get(walk, True))
 
     def _answers(self, walk: ServiceWalk, rolled_back: bool) -> bool:
         if self.around.stop.is_set():
@@ -74,6 +83,7 @@ class Admission:
 
     def leave(self) -> None:
         """Nothing more is done; what is not known to be back is out."""
+        self.tell()
         for walk in [*self._waiting]:
             self._leave(walk, lost=walk.interrupted)
         self.around.gates.loaded(self.host)

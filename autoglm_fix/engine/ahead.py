@@ -19,7 +19,7 @@ _DEFINITION = {
 
 
 def ahead(service: ServiceSpec) -> tuple[str, ...]:
-    """The modules that read this service's definition, look at its process and find its model, by full name."""
+    """The modules that read its definition, look at its process, its model and who asks it, by full name."""
     names = ["live", *_DEFINITION[service.manager]]
     if service.manager == "none" and service.command:
         names.append("declared")
@@ -30,4 +30,6 @@ def ahead(service: ServiceSpec) -> tuple[str, ...]:
         modules.append("model.cached")
     if service.env_files:
         modules += ["service_run.env_file", "definition.units"]
+    if service.endpoint:
+        modules.append("asking.look")
     return tuple(f"{AGENT}.{module}" for module in modules)

@@ -46,8 +46,8 @@ class Changing:
     """One pass over the steps of a service. Methods may raise ChannelClosed and Refusal.
 
     ``before`` is the service as it was when the plan was shown, None where nothing is known of it;
-    ``looks`` looks at steps anew; ``due`` is what the service is due for already. ``interrupted``: callers may have
-    lost it by what was made.
+    ``looks`` looks at steps anew; ``due`` is what the service is due for already. ``came_up``: whether it had come up
+    before, as far as a caller could tell. ``interrupted``: callers may have lost it by what was made.
     """
 
     session: Session
@@ -58,6 +58,7 @@ class Changing:
     draining: Draining
     before: Service | None = None
     due: Due = field(default_factory=Due)
+    came_up: bool | None = None
     changed: bool = False
     interrupted: bool = False
 
@@ -162,7 +163,7 @@ class Changing:
     def _start(self, slots: Sequence[Slot]) -> None:
         """Start the service anew, once, for all that is due."""
         planned = self.due.planned or self._needed(slots)
-        vain = in_vain(slots, service_now(self.facts, self.spec)) if planned else None
+        vain = in_vain(slots, service_now(self.facts, self.spec), self.came_up) if planned else None
         for slot in slots:
             slot.now = without_starts(slot.now, vain) if vain else slot.now
             slot.start = vain if isinstance(slot.start, ChangeRecord) else slot.start

@@ -68,6 +68,7 @@ class Draining:
                 self.spec.name,
                 self.spec.undrain,
                 self.spec.drain,
+                timeout=self.spec.drain_timeout,
                 says="drain.undrain",
                 values=_said(self.spec.undrain),
             )
@@ -83,6 +84,7 @@ class Draining:
             self.spec.undrain,
             dict(service.handle) if service is not None else {},
             self.spec.endpoint or "",
+            timeout=self.spec.drain_timeout,
             says="drain.drain",
             values=_said(self.spec.drain),
         )

@@ -29,7 +29,10 @@ class HostStarted:
 
 @dataclass(frozen=True)
 class Doing:
-    """A host entered another part of its walk: ``look``, ``wait`` (for others), ``apply``, ``check`` or ``prove``."""
+    """A host entered another part of its walk.
+
+    ``start`` (its Python has not been heard yet), ``look``, ``wait`` (for others), ``apply``, ``check`` or ``prove``.
+    """
 
     host: str
     phase: str

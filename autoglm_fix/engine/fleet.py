@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from .events import BatchStarted, HostLookedAt, HostSettled, PlansReady
 from .host import HostWalk
 from .results import Fault, HostStatus
 from .surroundings import Surroundings
+from .target import spread
 
 __all__ = ["Approve", "Fleet", "Limits"]
 
@@ -69,13 +70,14 @@ class Fleet:
             self._leave(changing, breaker.why)
         elif changing and not self._agreed(ready):
             return
-        self._change(number, [walk for walk in looked_at if walk.able], limits, breaker)
+        begun = self._change(number, [walk for walk in looked_at if walk.able], limits, breaker)
         self.over = breaker.why
-        self._deeper(number, looked_at, limits)
+        # Where too many have failed no other host begins, but those that were changed are helped to the end.
+        self._deeper(number, looked_at if breaker.why is None else begun, limits)
 
     def _look(self, number: int, walks: Sequence[HostWalk], breaker: Breaker) -> None:
         """Look at everybody, freely."""
-        ordered = _spread(walks, self.crew.forks)
+        ordered = spread(walks, self.crew.forks)
         left: list[HostWalk] = []
         breaker.look_at([walk.target.name for walk in ordered], self.crew.forks)
 
@@ -102,8 +104,11 @@ class Fleet:
             if _shares(walk, number, unclaimed=True) and walk.able and walk.current:
                 self._each([walk], HostWalk.look_anew)
 
-    def _change(self, number: int, walks: Sequence[HostWalk], limits: Limits, breaker: Breaker) -> None:
-        """Change and prove batch by batch; hosts that nothing is changed on are proved beside the last batch."""
+    def _change(self, number: int, walks: Sequence[HostWalk], limits: Limits, breaker: Breaker) -> Sequence[HostWalk]:
+        """Change and prove batch by batch; hosts that nothing is changed on are proved beside the last batch.
+
+        Returns those on which changes were begun.
+        """
         changing = [walk for walk in walks if walk.has_changes]
         batch_by_batch = _Changing(self.around, breaker, limits.on_failure, set(changing))
         others = [walk for walk in walks if walk not in batch_by_batch.hosts]
@@ -115,16 +120,36 @@ class Fleet:
             if self._is_last(walk, number) and not walk.asks_for_more:
                 walk.hang_up()
 
-        cut = batches(changing, limits.serial, _plan)
-        for count, batch in enumerate(cut, 1):
-            if breaker.why is None:
+        plans = {walk: _plan(walk) for walk in changing}
+        cut = batches(changing, limits.serial, plans.__getitem__)
+        first = cut[0] if cut else []
+        for count, whole in enumerate(cut, 1):
+            batch = [walk for walk in whole if walk.able]
+            if batch and breaker.why is None:
                 names = tuple(walk.target.name for walk in batch)
                 self.around.emit(BatchStarted(count, len(cut), names))
                 breaker.change(names)
-                at_once = [*batch, *(others if batch is cut[-1] else ())]
-                self._each(at_once, work, batch_by_batch.may_start, batch_by_batch.ended)
+                batch_by_batch.together = frozenset(batch[: self.crew.forks])
+                at_once = [*batch, *(others if whole is cut[-1] else ())]
+                self._each(at_once, work, batch_by_batch.may_start)
+            if whole is first and breaker.why is None and not self.around.stop.is_set():
+                self._spare(changing, plans, begun)
         self._leave([walk for walk in changing if walk not in begun or walk.halted], breaker.why)
         self._each([walk for walk in others if walk not in begun], work)
+        return [walk for walk in changing if walk in begun and not walk.halted]
+
+    def _spare(
+        self, changing: Sequence[HostWalk], plans: Mapping[HostWalk, Hashable], tried: Collection[HostWalk]
+    ) -> None:
+        """Leave those whose plan was tried in the first batch, and helped none of the hosts that it was tried on."""
+        outcomes: dict[Hashable, list[HostWalk]] = {}
+        for walk in changing:
+            if walk in tried and walk.tells_of_its_plan:
+                outcomes.setdefault(plans[walk], []).append(walk)
+        for plan, canaries in outcomes.items():
+            if all(_failure(walk) is not None for walk in canaries):
+                why = Fault("run.untouched-canary", {"host": canaries[0].target.name})
+                self._leave([walk for walk in changing if walk not in tried and plans[walk] == plan], why)
 
     def _deeper(self, number: int, walks: Sequence[HostWalk], limits: Limits) -> None:
         """The second look, once: where a proof failed and a diagnostic has more to look at."""
@@ -142,7 +167,9 @@ class Fleet:
         self.around.emit(ready)
         changing = [walk for walk in again if walk.has_changes]
         if changing and self._agreed(ready):
-            self._change(number, changing, limits, Breaker(limits))
+            breaker = Breaker(limits)
+            self._change(number, changing, limits, breaker)
+            self.over = self.over or breaker.why
 
     def _each(
         self,
@@ -166,39 +193,58 @@ class Fleet:
         return not any(walk.target.plays[number + 1 :])
 
     def _leave(self, walks: Iterable[HostWalk], why: Fault | None) -> None:
-        """These are not begun any more."""
+        """These are not begun any more. What was changed already is not untouched: more was to come there."""
         for walk in walks if why is not None else ():
-            walk.trouble, walk.error = HostStatus.UNTOUCHED, why
+            if walk.trouble is None and not any(each.changed for each in walk.walks):
+                walk.trouble, walk.error = HostStatus.UNTOUCHED, why
+            elif _failure(walk) is None:
+                walk.trouble, walk.error = HostStatus.INTERRUPTED, Fault("run.left-out")
 
 
 @dataclass
 class _Changing:
-    """What becomes of hosts when their turn comes: these are changed, until too many have failed; others are proved."""
+    """What becomes of hosts when their turn comes: these are changed, until too many have failed; others are proved.
+
+    ``together`` are those that a batch begins with, however soon the first of them fails.
+    """
 
     around: Surroundings
     breaker: Breaker
     on_failure: str
     hosts: set[HostWalk]
     begun: set[HostWalk] = field(default_factory=set)
+    together: frozenset[HostWalk] = frozenset()
+    _counted: set[HostWalk] = field(default_factory=set)
+    _one: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.around.halted.clear()
 
     def may_start(self, walk: HostWalk) -> bool:
-        if walk in self.hosts and self.breaker.why is not None:
+        if walk in self.hosts and walk not in self.together and self.breaker.why is not None:
             return False
         self.begun.add(walk)
         return True
 
     def work(self, walk: HostWalk) -> None:
         if walk in self.hosts:
-            walk.change_and_prove(self.on_failure)
+            walk.change_and_prove(self.on_failure, lambda: self._failed(walk))
+            self._count(walk, _failure(walk))
         else:
             walk.prove()
 
-    def ended(self, walk: HostWalk) -> None:
-        if walk in self.hosts and not walk.halted:
-            self.breaker.changed(walk.target.name, _failure(walk))
+    def _failed(self, walk: HostWalk) -> None:
+        """Count a host that has failed before others get what they wait for: they might begin in its place."""
+        failure = _failure(walk)
+        if failure is not None:
+            self._count(walk, failure)
+
+    def _count(self, walk: HostWalk, failure: Failure | None) -> None:
+        with self._one:
+            if walk.halted or walk in self._counted:
+                return
+            self._counted.add(walk)
+            self.breaker.changed(walk.target.name, failure)
             if self.breaker.why is not None:
                 self.around.halted.set()
 
@@ -225,9 +271,3 @@ def _plan(walk: HostWalk) -> Hashable:
     services = [each.script.service for each in walk.current]
     kinds = tuple((service.engine, service.manager) for service in services)
     return kinds, likeness(walk.plan.steps, [walk.target.name, *(service.name for service in services)])
-
-
-def _spread(walks: Sequence[HostWalk], at_a_time: int) -> list[HostWalk]:
-    """The same hosts, the first of them from all over the inventory: neighbours share their racks and their faults."""
-    stride = math.ceil(len(walks) / max(at_a_time, 1))
-    return [walk for start in range(stride) for walk in walks[start::stride]]

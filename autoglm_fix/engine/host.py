@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from autoglm_fix.connect import ChannelClosed, NotConnected
@@ -14,39 +12,20 @@ from autoglm_fix.proof import Proof
 
 from .admission import Admission, rounds
 from .events import HostLost, HostPlan, HostStarted, PutBack
-from .gates import group_of
 from .holding import on_hold
 from .lost import loss
 from .results import Fault, HostResult, HostStatus, Rollback, StepStatus
-from .script import Script
-from .session import Connect, OnHold, Refusal, Session, Standing
+from .session import OnHold, Refusal, Session, Standing
+from .stopwatch import Stopwatch
 from .surroundings import Surroundings
+from .target import Target
 from .verdict import host_verdict, service_verdict
 from .walk import ServiceWalk
 
+__all__ = ["HostWalk", "Target"]
+
 # What a second, deeper look may still do something about, or has to say.
 _OPEN = (StepStatus.PENDING, StepStatus.UNFIXED, StepStatus.UNKNOWN)
-
-
-@dataclass(frozen=True)
-class Target:
-    """A selected host: how to reach it, and its scripts play by play (one for each service)."""
-
-    name: str
-    connect: Connect
-    state_dir: str
-    plays: Sequence[Sequence[Script]]
-
-
-def replicas(targets: Iterable[Target]) -> Counter[str]:
-    """How many services of these hosts serve the same model (``group_of``)."""
-    services = {
-        (target.name, script.service.name): script.service
-        for target in targets
-        for play in target.plays
-        for script in play
-    }
-    return Counter(map(group_of, services.values()))
 
 
 @dataclass(eq=False)
@@ -65,12 +44,15 @@ class HostWalk:
     halted: bool = False
     walks: list[ServiceWalk] = field(default_factory=list)
     current: list[ServiceWalk] = field(default_factory=list)
-    started: float = 0.0
-    spent_s: float = 0.0
+    started: bool = False
     machine: str = ""
+    _clock: Stopwatch = field(default_factory=Stopwatch)
     _session: Session | None = None
     _changing: bool = False
     _cut_short: bool = False
+
+    def __post_init__(self) -> None:
+        self.around = replace(self.around, resting=self._clock.resting(self.around.resting))
 
     # -- one play
 
@@ -132,6 +114,11 @@ class HostWalk:
         return any(proof.status == "failed" or proof.symptom == "garbage" for proof in proofs)
 
     @property
+    def tells_of_its_plan(self) -> bool:
+        """Whether it got as far as its plan: one that was locked, or lost before, says nothing of others' like it."""
+        return self.trouble in (None, HostStatus.AMBIGUOUS) or any(walk.changed for walk in self.current)
+
+    @property
     def has_changes(self) -> bool:
         return self.able and any(walk.has_changes for walk in self.current)
 
@@ -140,9 +127,14 @@ class HostWalk:
         """Whether this host counts as failed for the play's limits."""
         return self.trouble is not None or self.result().status is HostStatus.FAILED
 
-    def change_and_prove(self, on_failure: str) -> None:
-        """Make the planned changes, then prove; undo them where the play says so and it went wrong."""
-        self._guard(lambda: self._change(on_failure))
+    def change_and_prove(self, on_failure: str, tell: Callable[[], None] = lambda: None) -> None:
+        """Make the planned changes, then prove; undo them where the play says so and it went wrong.
+
+        ``tell`` is called before anything is given back that other hosts wait for.
+        """
+        admission = Admission(self.target.name, self.around, tell)
+        self._guard(lambda: self._change(admission, on_failure))
+        admission.leave()
         if self._session is not None:
             # Another host of this run may be the same machine, and waits for it.
             with contextlib.suppress(ChannelClosed):
@@ -160,8 +152,6 @@ class HostWalk:
 
     def hang_up(self) -> None:
         """End the connection: nothing more is to be done here."""
-        if self.started and not self.spent_s:
-            self.spent_s = time.monotonic() - self.started
         session, self._session = self._session, None
         if session is not None:
             session.close()
@@ -184,7 +174,8 @@ class HostWalk:
             steps = [step for walk in of_service for step in results[walk]]
             proofs = [proof for walk in of_service for proof in walk.proofs]
             seen = next((walk.baseline for walk in of_service if walk.baseline is not None), None)
-            found = service_verdict(steps, proofs, seen.symptom if seen else None)
+            unanswered = seen is not None and seen.symptom != "none" and not seen.at_work
+            found = service_verdict(steps, proofs, seen.symptom if seen else None, unanswered=unanswered)
             services[name] = replace(found, answered=seen.answers if seen else None)
         return HostResult(
             name=self.target.name,
@@ -200,7 +191,7 @@ class HostWalk:
             proof=tuple((walk.script.play, proof) for walk in self.walks for proof in self._proofs(walk)),
             error=self.error,
             rollback=self.rollback,
-            duration_s=self.spent_s,
+            duration_s=self._clock.seconds,
             machine=self.machine,
         )
 
@@ -230,7 +221,7 @@ class HostWalk:
         if not scripts or not self.able:
             return
         if self._session is None:
-            self.started = time.monotonic()
+            self.started = True
             around.emit(HostStarted(self.target.name))
             self._session = Session(
                 self.target.name, self.target.connect, self.target.state_dir, around.stop, around.emit, around.store
@@ -242,19 +233,15 @@ class HostWalk:
         self.machine = self._session.machine
         self._cut_short = around.stop.is_set()
 
-    def _change(self, on_failure: str) -> None:
+    def _change(self, admission: Admission, on_failure: str) -> None:
         session = self._session
         if session is None:
             return
-        admission = Admission(self.target.name, self.around)
-        try:
-            for number, walks in enumerate(rounds(self.current)):
-                if number:
-                    session.end()  # whoever has it never waits for a slot
-                if not self._round(session, admission, walks, on_failure):
-                    return
-        finally:
-            admission.leave()
+        for number, walks in enumerate(rounds(self.current)):
+            if number:
+                session.end()  # whoever has it never waits for a slot
+            if not self._round(session, admission, walks, on_failure):
+                return
 
     def _round(self, session: Session, admission: Admission, walks: Sequence[ServiceWalk], on_failure: str) -> bool:
         """Change and prove services that may be away at once. Whether others may follow."""
@@ -276,10 +263,8 @@ class HostWalk:
 
     def _begin(self, session: Session, admission: Admission, walks: Sequence[ServiceWalk]) -> bool:
         """Wait until the host may be changed, and take its lock. Whether there is still something to be done."""
-        admission.enter(walks)
-        if self.around.halted.is_set() and not any(walk.changed for walk in self.walks):
-            self.halted = True
-        if self.around.stop.is_set() or self.halted:
+        has_a_place = admission.enter(walks)
+        if self.around.stop.is_set() or (has_a_place and self._is_too_late()):
             return False
         try:
             put_back = session.begin(self.around.run, self.around.who)
@@ -291,12 +276,22 @@ class HostWalk:
             return True
         if put_back:
             self.around.emit(PutBack(self.target.name, tuple(put_back)))
+        if session.shared and self._is_too_late():
+            session.end()  # another host is the same machine: its lock was waited for as well
+            return False
+        if put_back:
             for walk in self.current:
                 walk.look_anew()
             session.end()
             admission.leave()
             return self._begin(session, admission, walks)
         return True
+
+    def _is_too_late(self) -> bool:
+        """Whether no host begins any more, and this one, which may have waited for others, has not."""
+        if self.around.halted.is_set() and not any(walk.changed for walk in self.walks):
+            self.halted = True
+        return self.halted
 
     def _apply(self, session: Session, walks: Sequence[ServiceWalk]) -> None:
         self._changing = not self.around.stop.is_set()
@@ -325,7 +320,8 @@ class HostWalk:
         if self.trouble is not None:
             return
         try:
-            work()
+            with self._clock.running():
+                work()
         except Refusal as refusal:
             self._end(HostStatus.FAILED, refusal.fault)
         except NotConnected as err:

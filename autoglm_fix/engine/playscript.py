@@ -11,7 +11,7 @@ from typing import Any
 from autoglm_fix.agent.service import ServiceSpec
 from autoglm_fix.authored.problems import BadInput
 from autoglm_fix.authored.variables import Variables
-from autoglm_fix.fixes import Fix
+from autoglm_fix.fixes import Declined, Fix
 from autoglm_fix.playbook import BoundStep as FilledStep
 from autoglm_fix.playbook import Play, Step, bind_repeat, bind_step, bind_verify, holds, ruled_out
 
@@ -88,6 +88,13 @@ class PlayStep:
         throttle = common.throttle(self.step)
         return [_bound(common.play, each, self.collaborators, throttle) for each in filled]
 
+    @property
+    def left_out(self) -> Declined | None:
+        pilot = self.common.pilot.who
+        if not self.step.run_once or pilot is self.who or not isinstance(pilot, PlayScript):
+            return None
+        return Declined("run.done-once", {"service": pilot.service.name, "host": pilot.host})
+
     def shared(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
         if not self.step.run_once or self.register is None:
             return result
@@ -103,13 +110,14 @@ class PlayStep:
 
 @dataclass(frozen=True)
 class PlayScript:
-    """A play for one service of one host."""
+    """A play for one service of the ``host`` of that name."""
 
     common: Common
     service: ServiceSpec
     variables: Variables
     key: str | None = field(default=None, repr=False)
     collaborators: Mapping[type, object] = field(default_factory=dict)
+    host: str = ""
 
     @property
     def play(self) -> str:

@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 
 
 def preview(
-    session: Session, slots: Sequence[Slot], service: Service | None, draining: Draining, hold: Hold | None
+    session: Session,
+    slots: Sequence[Slot],
+    service: Service | None,
+    draining: Draining,
+    hold: Hold | None,
+    came_up: bool | None = None,
 ) -> None:
     """Ask the host what each planned change would do, and whether it could be made; one exchange.
 
     ``service`` is the service as it is, where that is known; ``hold`` says why part of the plan is not made.
+    ``came_up``: whether it has come up, as far as a caller can tell.
     """
     open_slots = [slot for slot in slots if slot.outcome is None]
-    vain = in_vain(slots, service)
+    vain = in_vain(slots, service, came_up)
     if vain is not None:
         for slot in open_slots:
             slot.now = without_starts(slot.now, vain)

@@ -33,6 +33,13 @@ class Baseline:
     answers: bool
     at_work: bool = False
 
+    @property
+    def came_up(self) -> bool | None:
+        """Whether it had come up by then; None where nobody can tell: it hangs, or its engine may have died."""
+        if self.answers or self.at_work:
+            return True
+        return None if self.symptom in ("none", "hang", "crashed") else self.symptom != "refused"
+
 
 def baseline_request(service: ServiceSpec, key: str | None) -> Request:
     """One short question over the endpoint, which waits for nothing."""
@@ -52,8 +59,14 @@ def read_baseline(reply: Any) -> Baseline:
 
 
 def prove(session: Session, script: Script, ask: Ask) -> Proof | None:
-    """The judged proof; None where a Ctrl-C cut it off, which proves and disproves nothing."""
+    """The judged proof; None where a Ctrl-C cut it off, which proves and disproves nothing.
+
+    On a host on hold a service is asked over its endpoint; nothing is loaded beside it, on a GPU that is reserved.
+    """
     service = script.service
+    hold = None if service.endpoint else (session.standing or session.look_around()).hold
+    if hold is not None:
+        return Proof(service.name, "unproved", code="proof.on-hold", values={"reason": hold or "-"})
     arguments: dict[str, Any] = {
         "prompt": ask.prompt,
         "max_new_tokens": ask.max_new_tokens,

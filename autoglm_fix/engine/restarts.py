@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.diagnostics.coming_up import has_come_up
 from autoglm_fix.fixes import Declined
 
 from .gather import Facts
@@ -105,12 +106,12 @@ def start_of(service: Service | None, slot: Slot) -> Change | Declined | None:
     return refused(offer)
 
 
-def in_vain(slots: Sequence[Slot], service: Service | None) -> Declined | None:
-    """Why a service that is down is not started: a step has found what keeps it from coming up, and does not mend it.
+def in_vain(slots: Sequence[Slot], service: Service | None, answers: bool | None = None) -> Declined | None:
+    """Why a service that is not up is not started: a step has found what keeps it from that, and does not mend it.
 
-    One that runs has shown that it comes up, whatever a step makes of it.
+    One that came up has shown that it does, whatever a step makes of it. ``answers``: see ``has_come_up``.
     """
-    if service is None or service.running is not None:
+    if service is None or has_come_up(service, answers):
         return None
     ended_by = {finding.judged_by for slot in slots for finding in slot.now.findings} - {""}
     for slot in slots:
@@ -119,7 +120,21 @@ def in_vain(slots: Sequence[Slot], service: Service | None) -> Declined | None:
             again = found.symptom in _NO_START or slot.step.diagnostic.name in ended_by
             if found.severity == "error" and again and not planned.changes:
                 return Declined("run.in-vain", {"step": slot.step.name})
-    return None
+    return None if answers else _one_more(slots, service)
+
+
+def _one_more(slots: Sequence[Slot], service: Service) -> Declined | None:
+    """Why a service that its manager starts again and again is not started once more: nothing differs from before."""
+    from autoglm_fix.diagnostics.service_findings import Restarting
+
+    every = [planned.finding for slot in slots for planned in slot.now.plan]
+    loop = next((finding for finding in every if isinstance(finding, Restarting)), None)
+    if loop is None or not service.reloaded:
+        return None
+    begun = service.running.since if service.running else (service.ended.at if service.ended else None) or 0.0
+    by_hand = service.changed is not None and service.changed > begun
+    mended = any(slot.made or slot.earlier or not all(map(is_restart, slot.now.changes)) for slot in slots)
+    return None if mended or by_hand else Declined("run.loops", {"manager": service.manager, "look": loop.look})
 
 
 def without_starts(look: Look, why: Declined) -> Look:

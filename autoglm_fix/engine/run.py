@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event as Flag
@@ -11,8 +12,8 @@ from threading import Event as Flag
 from .crew import Crew, Interrupts
 from .events import Event, HostDone, Listener, RunDone, RunStarted
 from .fleet import Approve, Fleet, Limits
-from .gates import Gates
-from .host import HostWalk, Target, replicas
+from .gates import Gates, group_of
+from .host import HostWalk, Target
 from .results import HostResult, HostStatus, RunResult, exit_code
 from .session import ParcelStore
 from .surroundings import Describe, Surroundings
@@ -61,7 +62,7 @@ def run(order: Order, run_id: str, listen: Listener, approve: Approve, describe:
         stop,
         told,
         describe,
-        Gates(stop, replicas(order.targets)),
+        Gates(stop, _replicas(order.targets)),
         order.even_if_working,
         order.store,
         resting=crew.resting,
@@ -87,6 +88,17 @@ def run(order: Order, run_id: str, listen: Listener, approve: Approve, describe:
     result = RunResult(run_id, order.playbook, order.dry_run, code, time.monotonic() - started, hosts)
     listen(RunDone(result))
     return result
+
+
+def _replicas(targets: Iterable[Target]) -> Counter[str]:
+    """How many services of these hosts serve the same model (``group_of``)."""
+    services = {
+        (target.name, script.service.name): script.service
+        for target in targets
+        for play in target.plays
+        for script in play
+    }
+    return Counter(map(group_of, services.values()))
 
 
 class _Telling:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.fixes import Declined
 
 from .bound import BoundStep
 from .results import Fault
@@ -58,6 +59,10 @@ class ScriptStep(Protocol):
 
     def bind(self, registered: Mapping[str, Any]) -> Sequence[BoundStep] | Fault:
         """One bound step, or one for each item of its loop; none where ``when`` says no."""
+
+    @property
+    def left_out(self) -> Declined | None:
+        """Why it is not looked at here at all: another service does it for all."""
 
     def shared(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """What is registered for the step: its result, or the one of the host that does it for all."""

@@ -12,10 +12,10 @@ import msgspec
 
 from autoglm_fix.agent.changes import KINDS, Change, to_wire
 from autoglm_fix.agent.service import ServiceSpec
-from autoglm_fix.connect import Agent, AgentError, Channel, ChannelClosed, NotConnected, Request
+from autoglm_fix.connect import Agent, AgentError, Channel, ChannelClosed, Greeted, NotConnected, Request
 from autoglm_fix.resolve.parcels import NoParcel, Parcel, parcels_of
 
-from .events import Listener, LogLine, Progress
+from .events import Doing, Listener, LogLine, Progress
 from .gather import Facts
 from .results import Fault
 
@@ -23,6 +23,8 @@ _AGENT = "autoglm_fix.agent"
 _NO_DEADLINE_S = 7 * 24 * 3600.0
 # Longer than the fetch's own 60 s without progress, so that it can say itself what stalled.
 _IDLE_S = 90.0
+# What comes back may be one large file, and says nothing while it is copied.
+_IDLE_BACK_S = 300.0
 _TURN_S = 0.2
 _STANDING_S = 30.0
 # Files that are to come back are compared, large ones too.
@@ -89,7 +91,9 @@ class Session:
         self._store = store
         self._emit = emit
         self._connect = connect
-        self._agent = Agent(connect(), state_dir=state_dir, stop=stop)
+        channel = connect()
+        self._greeted = channel if isinstance(channel, Greeted) else None
+        self._agent = Agent(channel, state_dir=state_dir, stop=stop)
         self._stop = stop
         self._locked = False
         self.shared = False
@@ -107,6 +111,18 @@ class Session:
     def facts(self, service: ServiceSpec) -> Facts:
         """An empty store of what this host says of a service."""
         return Facts(self._agent, service, self._heard)
+
+    def looks_at(self, service: str) -> None:
+        """Say that a service is looked at; as long as the host has not been heard, that it is waited for."""
+        look = Doing(self.host, "look", service)
+        waits = self._agent.once_awake(lambda: self._woke(look))
+        self._emit(Doing(self.host, "start", "") if waits else look)
+
+    def _woke(self, look: Doing) -> None:
+        """The host is heard; before it, a login may have been: an rc file that prints is worth knowing of."""
+        self._emit(look)
+        for said in self._greeted.greeting() if self._greeted is not None else ():
+            self._emit(LogLine(self.host, said))
 
     def ask(self, request: Request) -> Any:
         """One request's result, or an AgentError. A Ctrl-C does not cut it short."""
@@ -153,7 +169,7 @@ class Session:
             return []
         renewed = False
         try:
-            answer = self._agent.lock(run, who, despite=despite_hold)
+            answer, put_back = self._agent.lock_then(run, who, _recovery(), despite=despite_hold)
         except NotConnected:
             raise  # no agent ever started: a password that was refused is not tried again
         except ChannelClosed as lost:
@@ -162,12 +178,12 @@ class Session:
             # It was only looked at: rebooted maybe, or idle for too long while somebody read the plan.
             self._agent.renew(self._connect())
             renewed = True
-            answer = self._agent.lock(run, who, despite=despite_hold)
+            answer, put_back = self._agent.lock_then(run, who, _recovery(), despite=despite_hold)
         # An empty name: whoever took it is about to write who it is.
         while answer.get("held_by") == "" or str(answer.get("held_by")).startswith(f"run {run} "):
             if self._stop.wait(_TURN_S):
                 return []
-            answer = self._agent.lock(run, who, despite=despite_hold)
+            answer, put_back = self._agent.lock_then(run, who, _recovery(), despite=despite_hold)
         if answer.get("hold") is not None:
             raise OnHold(str(answer["hold"]))
         self.shared = renewed or str(answer.get("last")).startswith(f"run {run} ")
@@ -176,7 +192,7 @@ class Session:
         if answer["held_by"] is not None:
             raise Refusal("run.locked", {"held_by": answer["held_by"]})
         self._locked = True
-        return self.recover()
+        return self._recovered(put_back)
 
     def end(self) -> None:
         """Give the host's lock back."""
@@ -186,9 +202,11 @@ class Session:
 
     def recover(self) -> list[str]:
         """Put back every change whose making was cut off. Returns the paths."""
-        request = Request("recover", modules=(f"{_AGENT}.apply",), deadline_s=_NO_DEADLINE_S)
-        reply: list[str] = self._answer(request, "putting back what was cut off", stoppable=False)
-        return reply
+        return self._recovered(self._agent.ask(_recovery(), stoppable=False))
+
+    def _recovered(self, reply: Any) -> list[str]:
+        paths: list[str] = _told(reply, "putting back what was cut off")
+        return paths
 
     def apply(
         self, run: str, step: str, changes: Sequence[Change], service: ServiceSpec
@@ -221,7 +239,8 @@ class Session:
         """Bring back what a run changed here; see ``agent.apply.undo``."""
         arguments = {"run": run, "force": force, "dry_run": dry_run}
         deadline_s = _PREVIEW_S if dry_run else _NO_DEADLINE_S
-        request = Request("undo", arguments, modules=(f"{_AGENT}.apply",), deadline_s=deadline_s)
+        modules = (f"{_AGENT}.apply",)
+        request = Request("undo", arguments, modules=modules, deadline_s=deadline_s, idle_s=_IDLE_BACK_S)
         reply: list[Mapping[str, Any]] = self._answer(request, "an undo", stoppable=False)
         return reply
 
@@ -262,10 +281,7 @@ class Session:
         )
 
     def _answer(self, request: Request, what: str, *, stoppable: bool = True) -> Any:
-        reply = self._agent.ask(request, stoppable=stoppable)
-        if isinstance(reply, AgentError):
-            raise Refusal("run.bug", {"what": what, "message": reply.message}, reply.tail)
-        return reply
+        return _told(self._agent.ask(request, stoppable=stoppable), what)
 
     def _relay(self, what: str) -> Callable[[int, Mapping[str, Any]], None]:
         return lambda _index, event: self._heard(what, event)
@@ -276,3 +292,16 @@ class Session:
             self._emit(Progress(self.host, str(event["what"]), done, total, unit))
         elif event.get("event") == "log":
             self._emit(LogLine(self.host, str(event["line"])))
+
+
+def _told(reply: Any, what: str) -> Any:
+    """A reply that there is. Raises Refusal where there is none."""
+    if isinstance(reply, AgentError):
+        if reply.kind in ("stalled", "deadline"):
+            raise Refusal("run.stalled", {"message": reply.message}, reply.tail)
+        raise Refusal("run.bug", {"what": what, "message": reply.message}, reply.tail)
+    return reply
+
+
+def _recovery() -> Request:
+    return Request("recover", modules=(f"{_AGENT}.apply",), deadline_s=_NO_DEADLINE_S, idle_s=_IDLE_BACK_S)

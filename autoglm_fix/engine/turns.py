@@ -80,6 +80,11 @@ class Pilot:
                 self._changed.notify_all()
 
     @property
+    def who(self) -> object:
+        """Who does those steps, None while nobody has come to them."""
+        return self._who
+
+    @property
     def is_missing(self) -> bool:
         """Whether nobody has done those steps."""
         return self._who is None

@@ -24,10 +24,13 @@ _SYMPTOM_ORDER = ("crashed", "refused", "hang", "empty", "garbage", "cut", "lost
 _OF_ONE_THAT_RUNS = ("empty", "garbage", "cut", "lost")
 
 
-def service_verdict(steps: Sequence[StepResult], proofs: Sequence[Proof], seen: Symptom | None = None) -> ServiceResult:
+def service_verdict(
+    steps: Sequence[StepResult], proofs: Sequence[Proof], seen: Symptom | None = None, *, unanswered: bool = False
+) -> ServiceResult:
     """A service's status, the symptom it had, and the code of the cause.
 
-    ``seen`` is the symptom that a caller saw before anything was changed, None where nobody asked.
+    ``seen`` is the symptom that a caller saw before anything was changed, None where nobody asked; ``unanswered``:
+    that caller got nothing, and it was the service's fault.
     A step that could not tell does not lower a service whose proof passed: it generates.
     """
     proved = bool(proofs) and all(proof.status == "verified" for proof in proofs)
@@ -35,6 +38,8 @@ def service_verdict(steps: Sequence[StepResult], proofs: Sequence[Proof], seen: 
     if proved:
         statuses = [status for status in statuses if status is not HostStatus.UNKNOWN]
     statuses += [_OF_PROOF[proof.status] for proof in proofs if proof.status in _OF_PROOF]
+    if unanswered and not statuses and _seems_to_run(steps):
+        statuses = [HostStatus.UNKNOWN]
     cause = first_cause([finding for step in steps for finding in step.findings]) or _mended(steps)
     failed = next((proof for proof in proofs if proof.status == "failed"), None)
     if cause is not None:
@@ -42,6 +47,15 @@ def service_verdict(steps: Sequence[StepResult], proofs: Sequence[Proof], seen: 
     if failed is not None:
         return ServiceResult(worst_host(statuses), failed.symptom, failed.code)
     return ServiceResult(worst_host(statuses), seen or "none")
+
+
+def _seems_to_run(steps: Sequence[StepResult]) -> bool:
+    """Whether it was found to run, with nothing to mend: if it does not answer all the same, nobody knows why.
+
+    It may still be starting. Where that was not looked at, or something was mended, nothing is said about it.
+    """
+    looked = any(step.diagnostic == "service" and step.status is StepStatus.HEALTHY for step in steps)
+    return looked and not any(step.status is StepStatus.FIXED for step in steps)
 
 
 def first_cause(findings: Sequence[Finding]) -> Finding | None:

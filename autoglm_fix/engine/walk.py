@@ -66,7 +66,7 @@ class ServiceWalk:
 
     def look(self) -> None:
         """Diagnose and plan every step; steps that refer to earlier results wait for those alone."""
-        self._emit(Doing(self._session.host, "look", self.script.service.name))
+        self._session.looks_at(self.script.service.name)
         self._ask_first()
         wave: list[int] = []
         open_names: set[str] = set()
@@ -147,6 +147,11 @@ class ServiceWalk:
         return not self.script.service.endpoint and self._service is not None and self._service.running is not None
 
     @property
+    def _came_up(self) -> bool | None:
+        # Once something was changed, what was seen before is old.
+        return self.baseline.came_up if self.baseline is not None and not self.changed else None
+
+    @property
     def _hold(self) -> Hold | None:
         """Why part of what is planned is not made, if that is so."""
         standing = self._session.standing
@@ -205,7 +210,7 @@ class ServiceWalk:
         slots = self._every_slot()
         changes = any(slot.now.changes for slot in slots if slot.outcome is None)
         self._service = service_now(self._facts, self.script.service) if changes else None
-        preview(self._session, slots, self._service, self._draining, self._hold)
+        preview(self._session, slots, self._service, self._draining, self._hold, self._came_up)
 
     # -- changing
 
@@ -235,6 +240,7 @@ class ServiceWalk:
             self._draining,
             self._service,
             Due(needed_by=self._owed),
+            self._came_up,
         )
         try:
             changing.carry_out(self._every_slot())
@@ -317,7 +323,9 @@ class ServiceWalk:
             return _empty(self.script.play, step, service, StepStatus.FAILED, self._faults[index])
         items = [slot_result(slot, service) for slot in self._slots.get(index, ())]
         if not items:
-            return _empty(self.script.play, step, service, StepStatus.SKIPPED, None)
+            left_out = step.left_out
+            skipped = _empty(self.script.play, step, service, StepStatus.SKIPPED, None)
+            return skipped if left_out is None else replace(skipped, declined=(left_out,))
         return merged(items)
 
 

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from autoglm_fix.agent.changes import CannotChange
-from autoglm_fix.agent.shared import alone, shared
+from autoglm_fix.agent.changes.restart import Restart
+from autoglm_fix.agent.context import Context
+from autoglm_fix.agent.service import ServiceSpec
+from autoglm_fix.agent.shared import alone, resources, shared
 
 ROOT = "22 1 8:1 / / rw - ext4 /dev/sda1 rw"
 NFS = "30 22 0:50 / /mnt/nas rw - nfs4 nas:/export rw"
@@ -103,6 +106,50 @@ def test_what_a_process_of_this_host_left_that_is_no_more_is_taken_over(mounted:
     with alone(path, "run 2"):
         assert json.loads((mounted / ".model.txt.autoglm-fix-lock").read_text())["by"] == "run 2"
     assert os.listdir(mounted) == []
+
+
+def loads(service: ServiceSpec) -> str:
+    return resources(Context(service), Restart({}, "glm"))["loads"]
+
+
+def named(cache: Path, **more: str) -> ServiceSpec:
+    """A service whose model is named by its id on a hub."""
+    return ServiceSpec(model="zai-org/GLM", environment={"HF_HOME": str(cache), **more})
+
+
+def cached(cache: Path) -> Path:
+    repo = cache / "hub" / "models--zai-org--GLM"
+    (repo / "snapshots" / "c0ffee").mkdir(parents=True)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("c0ffee")
+    (repo / "blobs").mkdir()
+    return repo
+
+
+def test_a_start_loads_a_hubs_model_from_the_filesystem_of_its_cache(mounted: Path, tmp_path: Path) -> None:
+    repo = cached(mounted)
+    there = shared(str(mounted / "x"))
+    assert there is not None
+    assert loads(named(mounted)) == there.filesystem == loads(ServiceSpec(model=str(mounted)))
+    (repo / "blobs" / "f00.incomplete").touch()
+    assert loads(named(mounted)) == "huggingface.co"
+    cached(tmp_path)
+    assert loads(named(tmp_path)) == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "source"),
+    [
+        ({}, "huggingface.co"),
+        ({"HF_ENDPOINT": "https://hub.example.com:8443/mirror"}, "hub.example.com:8443"),
+        ({"HF_HUB_OFFLINE": "1"}, ""),
+        ({"VLLM_USE_MODELSCOPE": "True"}, "modelscope.cn"),
+    ],
+)
+def test_a_start_that_has_to_download_its_model_loads_it_from_the_hub(
+    variables: dict[str, str], source: str, tmp_path: Path
+) -> None:
+    assert loads(named(tmp_path, HOME=str(tmp_path), **variables)) == source
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another owner needs root")

@@ -118,6 +118,8 @@ class FakeChannel:
         # Everything is answered at once, so that there is nothing to cancel.
         if not self._frozen and message["verb"] not in ("state", "unlock", "cancel"):
             self._replies.append(pack({"id": message["id"], "result": self._host.reply(message)}))
+            if "then" in message:
+                self._hear(message["then"])
 
     def read(self, timeout_s: float) -> bytes:
         if self._closed:

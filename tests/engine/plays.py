@@ -17,6 +17,7 @@ from autoglm_fix.engine.host import Target
 from autoglm_fix.engine.results import Fault, RunResult, StepResult
 from autoglm_fix.engine.run import Order, new_run_id, run
 from autoglm_fix.engine.script import Ask, Until
+from autoglm_fix.fixes import Declined
 
 from .pair import MEND, RELINK, TEXT
 
@@ -45,6 +46,10 @@ class Step:
             return []
         step = BoundStep("play", self.name, TEXT, self.options, tuple(self.fixes), **self.more)
         return [step] * self.items
+
+    @property
+    def left_out(self) -> Declined | None:
+        return None
 
     def shared(self, result: Mapping[str, Any]) -> Mapping[str, Any]:
         return result

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
-from autoglm_fix.engine.events import Event, HostStarted, PlansReady
+from autoglm_fix.engine.events import Event, HostSettled, HostStarted, PlansReady
 from autoglm_fix.engine.fleet import Limits
 from autoglm_fix.engine.results import RunResult
 
@@ -85,6 +88,33 @@ def test_each_reason_to_start_nobody_has_its_own_sentence(limits: Limits, code: 
     result = fleet(broken("--++"), limits=limits)
     left = [host.error.code for host in result.hosts.values() if host.error is not None]
     assert left == [code, code]
+
+
+@pytest.mark.parametrize("dies_at", [None, "apply"])
+def test_whoever_waits_for_a_place_of_a_host_that_fails_does_not_begin_in_it(dies_at: str | None) -> None:
+    """A place was given back before its host was counted: the next host had begun when the run was ended."""
+    settled: SimpleQueue[str] = SimpleQueue()
+
+    class Loading(FakeHost):
+        """All read from one server."""
+
+        def reply(self, message: Mapping[str, Any]) -> Any:
+            answer = super().reply(message)
+            return [{**each, "loads": "nfs:/models"} for each in answer] if message["verb"] == "preview" else answer
+
+    def listen(event: Event) -> None:
+        """Whoever has ended holds up the news of it until the next one has ended too, or begun to change."""
+        if isinstance(event, HostSettled):
+            settled.put(event.host)
+            latest = time.monotonic() + 1
+            while settled.qsize() < len(hosts) and changed(hosts).count("x") < 2 and time.monotonic() < latest:
+                time.sleep(0.01)
+
+    hosts = named(*(Loading("bad", cures=False, dies_at=dies_at) for _ in range(2)))
+    limits = Limits(any_errors_fatal=True, max_loading=1)
+    result = fleet(hosts, limits=limits, listen=listen)
+    assert sorted(statuses(result).values()) == sorted(["ambiguous" if dies_at else "failed", "untouched"])
+    assert changed(hosts).count("x") == 1
 
 
 def test_the_failure_of_a_step_that_is_not_fatal_stops_nobody() -> None:

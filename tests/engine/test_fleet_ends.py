@@ -70,7 +70,7 @@ def test_ctrl_c_lets_the_host_that_is_being_changed_come_to_its_end_and_starts_n
 
 def test_ctrl_c_waits_for_no_host_that_hangs_while_it_is_looked_at(gate: threading.Event) -> None:
     hosts = {"hung": FakeHost("bad", deaf_at="collect", released=gate), **named(*(FakeHost() for _ in range(3)))}
-    result = press(hosts, CtrlC(Doing, 4, phase="look"), forks=2)
+    result = press(hosts, CtrlC(Doing, 4, phase="start"), forks=2)
     assert (result.exit_code, statuses(result)["hung"]) == (130, "interrupted")
 
 

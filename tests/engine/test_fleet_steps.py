@@ -15,7 +15,10 @@ from autoglm_fix.engine.host import Target
 from autoglm_fix.engine.playscript import Common, PlayScript
 from autoglm_fix.engine.results import RunResult
 from autoglm_fix.engine.run import Order, new_run_id, run
+from autoglm_fix.fixes import Declined
 from autoglm_fix.playbook import Vocabulary, load_playbook, play_variables
+from autoglm_fix.report.document import result_document
+from autoglm_fix.report.outcome import status_name, verdict
 
 from .fakes import FakeHost, named
 from .pair import MEND, TEXT
@@ -35,7 +38,7 @@ def play(folder: Path, steps: str, hosts: Mapping[str, FakeHost], **order: Any) 
             name,
             host.connect,
             "",
-            [[PlayScript(common, ServiceSpec(model=f"/models/{name}"), play_variables(written, {}, {}))]],
+            [[PlayScript(common, ServiceSpec(model=f"/models/{name}"), play_variables(written, {}, {}), host=name)]],
         )
         for name, host in hosts.items()
     ]
@@ -56,6 +59,18 @@ def test_a_step_that_is_done_once_is_done_by_one_host_and_left_out_by_all_others
     result = play(tmp_path, ONCE, hosts)
     assert sorted(each for (each,) in steps_of(result).values()) == ["fixed", *["skipped"] * 4]
     assert [host.text for host in hosts.values()].count("good") == 1
+
+
+def test_those_that_leave_it_out_say_who_has_done_it(tmp_path: Path) -> None:
+    result = play(tmp_path, ONCE, named(*(FakeHost("bad") for _ in range(3))), forks=1)
+    said = {name: [each for step in host.steps for each in step.declined] for name, host in result.hosts.items()}
+    why = Declined("run.done-once", {"service": "model", "host": "gpu01"})
+    assert said == {"gpu01": [], "gpu02": [why], "gpu03": [why]}
+    document = result_document(result)["hosts"]["gpu02"]["steps"][0]
+    assert (document["status"], document["error"]) == ("skipped", None)
+    assert document["declined"][0]["summary"] == "not looked at here: done once for all, for model on gpu01"
+    assert [verdict(host, "model").code for host in result.hosts.values()] == ["repaired", "left-out", "left-out"]
+    assert [status_name(host) for host in result.hosts.values()] == ["clean", "left-out", "left-out"]
 
 
 def test_what_it_registers_is_known_to_all(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from autoglm_fix.agent.changes import Change
 from autoglm_fix.agent.changes.restart import Restart
 from autoglm_fix.agent.changes.write_file import WriteFile
-from autoglm_fix.agent.facts.service import Running, Service
+from autoglm_fix.agent.facts.service import Ended, Running, Service
 from autoglm_fix.diagnostics import Finding
-from autoglm_fix.diagnostics.service_findings import Crashed, Failed
+from autoglm_fix.diagnostics.service_findings import Crashed, Failed, Restarting
 from autoglm_fix.engine.bound import BoundFix, BoundStep
 from autoglm_fix.engine.look import Look, Planned
 from autoglm_fix.engine.restarts import in_vain, without_starts
+from autoglm_fix.engine.results import ChangeRecord, StepStatus
 from autoglm_fix.engine.slot import Slot, fresh
 from autoglm_fix.fixes import Declined, load
 
@@ -27,9 +29,12 @@ class Slow(Finding, frozen=True, kw_only=True):
 
 
 DOWN = Service("autoglm", "systemd", "failed")
-UP = Service("autoglm", "systemd", "running", running=Running(7))
+UP = Service("autoglm", "systemd", "running", running=Running(7, since=1000.0), now=2000.0)
+LOADS = Service("autoglm", "systemd", "running", running=Running(7, since=1990.0), now=2000.0)
+LOOPS = replace(LOADS, ended=Ended(code=1, restarts=3))
 START = Restart({}, "autoglm.service")
 EDIT = WriteFile("/m/a", [], None, "")
+MADE = ChangeRecord("write_file", "/m/a", "safe", "exact", "", "", made=True)
 CRASHES = Absent(subject="/m")
 FAILED = Failed(subject="autoglm.service", exit="1", ago="3 s", look="", log=[])
 RESTARTS = (BoundFix(load()["restart"]),)
@@ -51,7 +56,9 @@ LAST = slot(FAILED, START, starts=True)
     [
         pytest.param(slot(CRASHES), DOWN, True, id="what keeps it from coming up is left"),
         pytest.param(slot(CRASHES, EDIT), DOWN, False, id="it would be mended"),
-        pytest.param(slot(CRASHES), UP, False, id="one that runs has shown that it comes up"),
+        pytest.param(slot(CRASHES), UP, False, id="one that stays up has shown that it comes up"),
+        pytest.param(slot(CRASHES), LOADS, True, id="one that its manager calls running may be loading yet"),
+        pytest.param(slot(CRASHES), LOOPS, True, id="one that was started again and again has shown nothing"),
         pytest.param(slot(CRASHES), None, False, id="nobody knows whether it runs"),
         pytest.param(slot(CRASHES, ignored=True), DOWN, False, id="the playbook says to ignore it"),
         pytest.param(slot(Word(subject="/m", word="bad")), DOWN, False, id="it would come up, and answer with nothing"),
@@ -64,8 +71,38 @@ def test_a_start_is_in_vain(earlier: Slot, service: Service | None, vain: bool) 
     assert why == (Declined("run.in-vain", {"step": "s"}) if vain else None)
 
 
+@pytest.mark.parametrize(
+    ("service", "answers", "vain"), [(LOADS, True, False), (LOADS, False, True), (UP, False, True), (LOOPS, True, True)]
+)
+def test_a_caller_knows_better_than_the_manager_whether_it_came_up(service: Service, answers: bool, vain: bool) -> None:
+    assert bool(in_vain([slot(CRASHES), LAST], service, answers)) is vain
+
+
 def test_what_its_last_start_ended_by_keeps_it_from_the_next() -> None:
     assert in_vain([slot(SLOW), slot(ENDED, START, starts=True)], DOWN) == Declined("run.in-vain", {"step": "s"})
+
+
+RESTARTING = Restarting(subject="autoglm.service", restarts=3, exit="1", look="journalctl -u autoglm", log=[])
+LOOP = slot(RESTARTING, START, starts=True)
+ONE_MORE = Declined("run.loops", {"manager": "systemd", "look": "journalctl -u autoglm"})
+
+
+@pytest.mark.parametrize(
+    ("earlier", "service", "why"),
+    [
+        pytest.param([], LOOPS, ONE_MORE, id="nothing differs from the start before"),
+        pytest.param([slot(CRASHES, EDIT)], LOOPS, None, id="something would be mended"),
+        pytest.param([replace(slot(SLOW), outcome=StepStatus.FIXED, made=[MADE])], LOOPS, None, id="it was mended"),
+        pytest.param([], replace(LOOPS, changed=1995.0), None, id="somebody has changed something meanwhile"),
+        pytest.param([], replace(LOOPS, reloaded=False), None, id="its manager works with an older text"),
+        pytest.param([], UP, None, id="it came up"),
+    ],
+)
+def test_what_its_manager_starts_again_and_again_is_not_started_once_more_for_nothing(
+    earlier: list[Slot], service: Service, why: Declined | None
+) -> None:
+    assert in_vain([*earlier, LOOP], service) == why
+    assert in_vain([*earlier, LOOP], service, True) is None
 
 
 def test_that_it_does_not_run_is_no_reason_against_a_start() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,24 @@ def test_a_service_is_as_bad_as_its_worst_part_but_generating_outweighs_not_know
     steps: list[StepStatus], proofs: list[Proof], status: HostStatus
 ) -> None:
     assert service_verdict([step(each) for each in steps], proofs).status is status
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "steps", "proofs", "status"),
+    [
+        ("service", [StepStatus.HEALTHY], [], HostStatus.UNKNOWN),
+        ("service", [StepStatus.HEALTHY], [Proof("model", "pending")], HostStatus.UNKNOWN),
+        ("service", [StepStatus.HEALTHY], [VERIFIED], HostStatus.VERIFIED),
+        ("service", [StepStatus.PENDING], [], HostStatus.PENDING),
+        ("service", [StepStatus.FIXED], [], HostStatus.CLEAN),
+        ("weights", [StepStatus.HEALTHY], [], HostStatus.CLEAN),
+    ],
+)
+def test_one_that_seems_to_run_and_does_not_answer_is_not_called_well(
+    diagnostic: str, steps: list[StepStatus], proofs: list[Proof], status: HostStatus
+) -> None:
+    looked = [replace(step(each), diagnostic=diagnostic) for each in steps]
+    assert service_verdict(looked, proofs, "refused", unanswered=True).status is status
 
 
 def test_errors_that_a_step_ignores_do_not_count() -> None:

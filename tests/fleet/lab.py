@@ -100,10 +100,14 @@ class Fleet:
         given = ("-t", "weights", "--no-verify", "-e", f"weights_source={self.good}")
         return self.asked("run no-output", *given, *more)
 
-    def written(self) -> dict[str, dict[str, str | None]]:
-        """What has changed on each host since its boot, logs and the journals of runs apart."""
+    def written(self, *, journals: bool = True) -> dict[str, dict[str, str | None]]:
+        """What has changed on each host since its boot, but for what sshd, PAM and sudo log by themselves.
+
+        ``journals``: with those of runs, that only a run which changes something may leave.
+        """
+        apart = ("/var/log",) if journals else ("/var/log", STATE)
         return {
-            name: {path: what for path, what in host.written().items() if not path.startswith((STATE, "/var/log"))}
+            name: {path: what for path, what in host.written().items() if not path.startswith(apart)}
             for name, host in {"bastion": self.bastion, **self.hosts}.items()
         }
 

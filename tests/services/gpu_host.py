@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,12 @@ class GpuHost:
     def look(self, *arguments: str, spec: Mapping[str, Any] = SPEC) -> Said:
         """A dry-run, as a document."""
         return self.fix("run", "no-output", "--dry-run", "--format", "json", *arguments, spec=spec)
+
+    def looks(self, *each: Sequence[str]) -> list[Said]:
+        """Dry-runs with these arguments at the same time: what all of them wait for is waited for once."""
+        asked = ["run", "no-output", "--dry-run", "-i", inventory(self.host, SPEC)]
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda arguments: autoglm_fix(self.host, *asked, *arguments), each))
 
     def repair(self, *arguments: str, spec: Mapping[str, Any] = SPEC) -> Said:
         """A run, as a document."""

@@ -11,7 +11,7 @@ import pytest
 from autoglm_fix.connect import Channel
 from autoglm_fix.connect.bundle import argv
 from autoglm_fix.connect.local import LocalChannel
-from autoglm_fix.engine.events import ChangeMade, Event
+from autoglm_fix.engine.events import ChangeMade, Event, Progress
 from autoglm_fix.engine.results import HostStatus, RunResult, StepStatus
 from autoglm_fix.engine.undoing import Undo
 from tests.hosts import Host
@@ -85,6 +85,22 @@ def test_one_that_cannot_be_drained_is_not_interrupted(host: Host, served: Serve
     assert (step.error.code, step.error.tail) == ("run.drain-failed", ("the balancer said drain",))
     assert served.pid == pid
     assert said(host) == ["drain by nobody", "undrain by nobody"]  # whatever half of it was done
+
+
+def test_one_that_takes_longer_than_its_time_is_not_interrupted_and_is_told_of_meanwhile(
+    host: Host, served: Served
+) -> None:
+    host.write(f"{SAYS}/ctl", SCRIPT.replace("test !", "test $1 != drain || sleep 60\ntest !"), mode=0o755)
+    short = dataclasses.replace(served, more={**served.more, "drain_timeout": 1})
+    pid = served.pid
+    heard: list[Event] = []
+    result = run(host, short, listen=heard.append)
+    (step,) = result.hosts["gpu01"].steps
+    assert step.error is not None
+    assert (step.error.code, served.pid) == ("run.drain-failed", pid)
+    assert "was not done after 1 s" in str(step.error.values["message"])
+    progress = {(event.what, event.unit) for event in heard if isinstance(event, Progress)}
+    assert ("draining autoglm", "s") in progress
 
 
 def test_one_that_does_not_answer_afterwards_stays_drained_and_the_report_says_how_to_end_that(

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 
 # Time for one look: NVML and libcuda are waited for ten seconds at most, both at once.
 DEADLINE_S = 40
+JSON = ("--format", "json")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_fault_of_the_driver_is_the_cause_with_what_to_do(gpu: GpuHost, fault:
         gpu.start()
         assert gpu.shown("ActiveState") == "failed"
     before = gpu.host.written()
-    said = gpu.look()
+    said, told = gpu.looks(JSON, ())
     assert (said.code, result(said)["status"], cause(said)) == (2, "unfixed", code), said.out
     (found,) = [each for each in step(said, "cuda")["findings"] if each["code"] == code]
     assert advice in found["advice"]
@@ -103,9 +104,7 @@ def test_a_fault_of_the_driver_is_the_cause_with_what_to_do(gpu: GpuHost, fault:
     assert changes(said) == []
     assert "healthy" not in (statuses(said)["cuda"], statuses(said)["service"])
     assert result(said)["duration_s"] < DEADLINE_S
-    if fault not in NOT_STARTED:  # it would be waited for once more
-        text = gpu.fix("run", "no-output", "--dry-run").out
-        assert text.partition("\n\nlocalhost: ")[2].count(f"({code})") == 1
+    assert told.out.partition("\n\nlocalhost: ")[2].count(f"({code})") == 1
     assert {path for path, mark in gpu.host.written().items() if before.get(path) != mark} <= {"/root/inventory.yml"}
 
 
@@ -128,17 +127,16 @@ def test_a_machine_without_a_gpu_raises_no_false_alarm_and_proves_nothing(gpu: G
 def test_a_build_for_a_newer_driver_is_named_and_refused_honestly_without_an_index(gpu: GpuHost) -> None:
     gpu.machine(version="550.54.15", TOTAL=48 << 30)
     gpu.install("torch", "2.9.0+cu130")
-    for wheels in ("index", "controller"):
-        said = gpu.look("-e", f"wheels={wheels}")
+    *looks, told = gpu.looks((*JSON, "-e", "wheels=index"), (*JSON, "-e", "wheels=controller"), ())
+    for said in looks:
         assert (said.code, result(said)["status"], cause(said)) == (2, "unfixed", "cuda.driver-too-old")
         found = step(said, "cuda")
         driver = next(each for each in found["findings"] if each["code"] == "cuda.driver-too-old")
         assert "torch 2.9.0+cu130" in driver["summary"] and "550.54.15" in driver["summary"]
         assert {each["code"] for each in found["declined"]} == {"pin_versions.no-index"}
         assert changes(said) == []
-    text = gpu.fix("run", "no-output", "--dry-run").out
-    assert "-e package_index=URL -e wheels=controller" in text
-    assert max(map(len, text.splitlines())) < 400
+    assert "-e package_index=URL -e wheels=controller" in told.out
+    assert max(map(len, told.out.splitlines())) < 400
 
 
 def test_a_driver_of_the_same_major_version_is_enough(gpu: GpuHost) -> None:

@@ -46,7 +46,23 @@ def run(host: Host, *arguments: str) -> Said:
     return repair(host, "-e", "max_new_tokens=8", *arguments, tags=TAGS)
 
 
-def test_one_that_is_down_is_started_waited_for_and_proved(host: Host, served: Served) -> None:
+@pytest.fixture
+def down(host: Host, served: Served) -> Served:
+    """As it was found: where a run has started it, that is undone."""
+    if served.state != "inactive":
+        assert undo(host).code == 0
+    return served
+
+
+@pytest.fixture
+def well(host: Host, served: Served) -> Served:
+    """Started by a run, and answering."""
+    if served.state != "active":
+        assert run(host).code == 0
+    return served
+
+
+def test_one_that_is_down_is_started_waited_for_and_proved(host: Host, down: Served) -> None:
     done = run(host)
     assert (done.code, changes(done), proof(done)) == (0, [("service", "restart", True)], "verified")
     (judged,) = result(done)["proof"]
@@ -54,28 +70,28 @@ def test_one_that_is_down_is_started_waited_for_and_proved(host: Host, served: S
     assert judged["tokens"] > 0
 
 
-def test_well_as_it_is_nothing_is_written_and_nothing_restarted(host: Host, served: Served) -> None:
-    before, pid = host.written(), served.pid
+def test_well_as_it_is_nothing_is_written_and_nothing_restarted(host: Host, well: Served) -> None:
+    before, pid = host.written(), well.pid
     dry = run(host, "-C")
-    assert (dry.code, result(dry)["status"], changes(dry), served.pid) == (0, "clean", [], pid)
+    assert (dry.code, result(dry)["status"], changes(dry), well.pid) == (0, "clean", [], pid)
     assert {path for path in host.written() if before.get(path) != host.written()[path]} == set()
     again = run(host)
-    assert (again.code, proof(again), changes(again), served.pid) == (0, "verified", [], pid)
+    assert (again.code, proof(again), changes(again), well.pid) == (0, "verified", [], pid)
 
 
-def test_moved_under_its_feet_it_is_linked_and_not_interrupted(host: Host, served: Served) -> None:
+def test_moved_under_its_feet_it_is_linked_and_not_interrupted(host: Host, well: Served) -> None:
     """It has the model in memory and answers; what its next start needs is mended."""
-    pid = served.pid
+    pid = well.pid
     host.run("mv", MODEL, MOVED)
     done = run(host, "-e", '{"weights_search": ["/srv/disk2"]}')
-    assert (changes(done), served.pid) == ([("weights", "link", True)], pid)
+    assert (changes(done), well.pid) == ([("weights", "link", True)], pid)
     assert [each["code"] for each in step(done, "service")["declined"]] == ["run.held"]
     assert (done.code, proof(done)) == (0, "verified")
     assert undo(host).code == 0
     host.run("mv", MOVED, MODEL)
 
 
-def test_undone_it_is_as_it_was_found(host: Host, served: Served) -> None:
+def test_undone_it_is_as_it_was_found(host: Host, well: Served) -> None:
     assert undo(host).code == 0
-    assert served.state == "inactive"
+    assert well.state == "inactive"
     assert not [path for path in host.written() if path.startswith((str(ROOT), f"{STATE}/kept"))]

@@ -2,8 +2,9 @@
 
 It is laid on a host as ``vllm/entrypoints/openai/api_server.py`` and asks the host's (stand-in) NVML and libcuda. What
 it needs beside that is its own sum, not the product's. Where it starts, it serves as ``tests.endpoint`` does, and
-stands in NVML's list (``/run/nvml.conf``) until it is told to stop. ``$LOADS_FOR``: seconds until it listens. It never
-tells systemd that it is up, as vLLM does not.
+stands in NVML's list (``/run/nvml.conf``) until it is told to stop. ``$READS_FOR``: seconds that reading the weights
+takes (less where somebody says that they are read, ``/run/read``), after which it counts what is left; ``$LOADS_FOR``:
+seconds from then until it listens. It never tells systemd that it is up, as vLLM does not.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-GIB = 1 << 30
-CONF = Path("/run/nvml.conf")
+MIB, GIB = 1 << 20, 1 << 30
+CONF, READ = Path("/run/nvml.conf"), Path("/run/read")
 LIBRARIES = "/opt/lab/python"
 # Of GLM-4.1V-9B: bytes of the cache for a token, of the sampler for a sequence; and of all else, in GiB.
 TOKEN, SEQUENCE, BESIDE, CONTEXT = 40_960, 151_552 * 4, 0.5 + 0.5 + 1.3, 400 << 20
@@ -106,12 +107,25 @@ def fit(card: Memory, model: str) -> int:
     return wanted
 
 
+def read(seconds: float) -> None:
+    """The weights, for as long as that takes; more and more of them are in memory."""
+    held = []
+    for shard in range(round(seconds * 4)):
+        if READ.exists():
+            break
+        sys.stderr.write(f"Loading safetensors checkpoint shards: {shard} of {round(seconds * 4)}\n")
+        held.append(b"w" * MIB)
+        time.sleep(0.25)
+
+
 def main() -> None:
     model = option("--model", "")
     sys.stderr.write(f"(APIServer pid={os.getpid()}) INFO vLLM API server version 0.12.0, model {model}\n")
     if not Path(model, "config.json").is_file():
         raise SystemExit(f"OSError: {model} does not appear to have a file named config.json.")
-    holds = fit(memory(), model)
+    card = memory()
+    read(float(os.environ.get("READS_FOR", "0")))
+    holds = fit(card, model)
     time.sleep(float(os.environ.get("LOADS_FOR", "0")))
     before = CONF.read_text()
 
@@ -127,7 +141,11 @@ def main() -> None:
 
     name = option("--served-model-name", model)
     mode = dataclasses.replace(MODES["sees"], served=(name,), key=os.environ.get("VLLM_API_KEY"), picture_tokens=3354)
-    server = FakeServer(mode, int(option("--port", "8000")))
+    try:
+        server = FakeServer(mode, int(option("--port", "8000")))
+    except OSError:
+        CONF.write_text(before)
+        raise
     sys.stderr.write(f"(APIServer pid={os.getpid()}) INFO Application startup complete.\n")
     server.serve_forever()
 

@@ -8,16 +8,16 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
 
 from ..context import Context
+from ..output import Kept, hear
 from ..unknown import CannotTell
 from . import CannotChange, Preview
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_TICK_S = 0.05
-_SAID = 8192
+_KEPT = 1 << 18
 _LINES = 10
+_LONGEST = 2000
 
 
 def user_for(ctx: Context, argv: list[str]) -> str:
@@ -75,22 +75,22 @@ def commanded(ctx: Context, what: str, argv: list[str], user: str, timeout: floa
         raise CannotChange(f"{what}: {problem}")
     entry = pwd.getpwnam(user)
     variables = {"PATH": _PATH, "HOME": entry.pw_dir, "USER": user, "LOGNAME": user, "LANG": "C.UTF-8"}
-    # No pipe: what it leaves in the background would hold that open.
-    with os.fdopen(os.memfd_create("autoglm-fix"), "r+b") as said:
-        try:
-            process = subprocess.Popen(
-                [_program(argv), *argv[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                env=variables,
-                preexec_fn=lambda: _become(entry),
-            )
-        except (OSError, subprocess.SubprocessError) as err:
-            raise CannotChange(f"{what}: {argv[0]} cannot be started: {getattr(err, 'strerror', None) or err}") from err
-        ending = _wait(ctx, what, process, timeout)
-        lines = _last_lines(said.fileno())
+    try:
+        process = subprocess.Popen(
+            [_program(argv), *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=variables,
+            preexec_fn=lambda: _become(entry),
+        )
+    except (OSError, subprocess.SubprocessError) as err:
+        raise CannotChange(f"{what}: {argv[0]} cannot be started: {getattr(err, 'strerror', None) or err}") from err
+    said = Kept(_KEPT, _KEPT)
+    in_time = hear(process, [said], timeout, lambda spent: ctx.progress(what, int(spent), int(timeout) + 1, "s"))
+    ending = _ending(process.returncode) if in_time else f"was not done after {timeout:.0f} s"
+    lines = _lines(said)
     if ending:
         last = f": {lines[-1]}" if lines else ""
         raise CannotChange(f"{what}: {argv[0]} {ending}{last}", hint=f"by hand: `{shlex.join(argv)}`", tail=lines)
@@ -98,26 +98,26 @@ def commanded(ctx: Context, what: str, argv: list[str], user: str, timeout: floa
         ctx.log(line)
 
 
-def _wait(ctx: Context, what: str, process: subprocess.Popen[bytes], timeout: float) -> str:
+def _ending(status: int) -> str:
     """How it ended where that was no success."""
-    began = time.monotonic()
-    while process.poll() is None:
-        spent = time.monotonic() - began
-        if spent > timeout:
-            process.kill()
-            process.wait()
-            return f"was not done after {timeout:.0f} s"
-        ctx.progress(what, int(spent), int(timeout) + 1, "s")
-        time.sleep(_TICK_S)
-    if process.returncode < 0:
-        return f"was ended by {signal.Signals(-process.returncode).name}"
-    return f"ended with {process.returncode}" if process.returncode else ""
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with {status}" if status else ""
 
 
-def _last_lines(handle: int) -> list[str]:
-    size = os.fstat(handle).st_size
-    text = os.pread(handle, _SAID, max(0, size - _SAID)).decode("utf-8", "replace")
-    return [line.rstrip() for line in text.splitlines() if line.strip()][-_LINES:]
+def _lines(said: Kept) -> list[str]:
+    """What it said; of much the first line, how many bytes are left out, and the last lines."""
+    head, tail = bytes(said.head), bytes(said.tail)
+    lines = [*_whole(head), *_whole(tail)] if said.left_out else _whole(head + tail)
+    if len(lines) > _LINES or said.left_out:
+        lines = [lines[0], *lines[max(len(lines) - _LINES + 2, 1) :]]
+        left_out = said.left_out + len(head + tail) - sum(len(line.encode()) + 1 for line in lines)
+        lines.insert(1, f"... {left_out} bytes are left out here ...")
+    return [line[:_LONGEST] for line in lines]
+
+
+def _whole(text: bytes) -> list[str]:
+    return [line.rstrip() for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
 
 
 def _become(entry: pwd.struct_passwd) -> None:

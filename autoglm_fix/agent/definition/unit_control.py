@@ -37,16 +37,17 @@ class UnitControl:
         return "absent" if shown.get("LoadState") in ("not-found", "masked") else state_of(shown)
 
     def start(self) -> None:
-        if self.state() == "failed":
-            self._do("reset-failed", self._name)  # it may have been tried too often
+        self._forget_failures(self._shown())
         self._do("start", "--no-block", self._name)
 
     def stop(self) -> None:
         self._do("stop", "--no-block", self._name)
 
     def restart(self) -> bool:
-        if self._spec.container or self._shown().get("KillMode") not in ("control-group", "mixed"):
+        shown = self._shown()
+        if self._spec.container or shown.get("KillMode") not in ("control-group", "mixed"):
             return False  # what it leaves behind has to be waited for
+        self._forget_failures(shown)
         self._do("restart", "--no-block", self._name)
         return True
 
@@ -70,6 +71,11 @@ class UnitControl:
     def reload(self) -> None:
         """Let systemd read all units anew."""
         self._do("daemon-reload", patience_s=_RELOAD_S)
+
+    def _forget_failures(self, shown: dict[str, str]) -> None:
+        """It may have been tried too often; and a unit that waits to be started again would keep its count."""
+        if state_of(shown) == "failed" or shown.get("NRestarts", "0") != "0":
+            self._do("reset-failed", self._name)
 
     def _shown(self) -> dict[str, str]:
         try:

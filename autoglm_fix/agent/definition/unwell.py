@@ -15,6 +15,8 @@ from .unit import Unit
 
 # siginfo_t.si_code of a child that ended: exited; others were killed or dumped core.
 _EXITED = "1"
+# systemd's line between two starts.
+_AGAIN = "Scheduled restart job, restart counter is at"
 
 
 def ended(shown: Mapping[str, str]) -> Ended | None:
@@ -60,7 +62,13 @@ def log_of(spec: ServiceSpec, name: str, unit: Unit | None, shown: Mapping[str, 
         status, out, _err = run("journalctl", "-u", name, *since, "-n", "200", "-o", "cat", "-q", "--no-pager")
     except CannotTell:
         return []
-    return [] if status else last(out)
+    return [] if status else _of_the_last_starts(last(out))
+
+
+def _of_the_last_starts(lines: list[str]) -> list[str]:
+    """Of one that ends again and again: what an older start said may have been mended since."""
+    again = [number for number, line in enumerate(lines) if _AGAIN in line]
+    return lines[again[-2] + 1 :] if len(again) > 1 else lines
 
 
 def _log_files(unit: Unit) -> list[str]:

@@ -18,7 +18,7 @@ def cached(service: ServiceSpec, who: Who, reach: Reach, path: str) -> Located:
     model = service.model or ""
     variables = environment(service, who.home, who.name)
     home = variables.get("HOME") or who.home
-    if any(variables.get(name, "").lower() in _YES for name in ("VLLM_USE_MODELSCOPE", "SGLANG_USE_MODELSCOPE")):
+    if any(is_yes(variables.get(name, "")) for name in ("VLLM_USE_MODELSCOPE", "SGLANG_USE_MODELSCOPE")):
         return _modelscope(model, variables, home, reach)
     found = _hub(model, variables, home, reach)
     if not found.cached and service.names_a_folder:  # an old id without an owner would have been in the cache
@@ -27,6 +27,11 @@ def cached(service: ServiceSpec, who: Who, reach: Reach, path: str) -> Located:
         other = _modelscope(model, variables, home, reach)
         return other if other.cached else found
     return found
+
+
+def is_yes(value: str) -> bool:
+    """Whether a variable that turns something on does."""
+    return value.lower() in _YES
 
 
 def _hub(model: str, variables: dict[str, str], home: str, reach: Reach) -> Located:

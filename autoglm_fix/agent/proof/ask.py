@@ -22,9 +22,12 @@ from .waiting import manager, wait
 
 _CANARIES = ("Repeat exactly: {}", "请原样重复：{}")
 _CANARY_TOKENS = _IMAGE_TOKENS = 64
-_PATIENCE = Patience(first_s=60.0, gap_s=10.0, total_s=180.0)
+# One answer may take all the time that there is for asking; its first token (behind a queue, or on a slow machine) and
+# the next after a token these shares of it, and never less than so many seconds.
+_FIRST_SHARE, _FIRST_S = 0.2, 60.0
+_GAP_SHARE, _GAP_S = 0.05, 10.0
 # The first answer may have to wait for compilers, and of these servers for the weights.
-_COLD = Patience(first_s=60.0, gap_s=60.0, total_s=float("inf"))
+_COLD_GAP_S = 60.0
 _LOAD_LATE = ("transformers", "ollama", "custom")
 _ANOTHER_S = 10.0
 # How long an engine may take to count what it has sent.
@@ -44,7 +47,8 @@ def ask(
 ) -> dict[str, Any]:
     """Ask the running service what a caller would, and see who on this host answers.
 
-    ``start_timeout_s`` is how long it may take to become ready, ``timeout_s`` how long all asking may. ``canary``,
+    ``start_timeout_s`` is how long it may take to become ready, ``timeout_s`` how long all asking may (see
+    ``patience``). ``canary``,
     ``main``, ``plain``, ``one``, ``bogus``, ``image`` and ``blind`` are answers (see ``chat``), None where nothing was
     asked. The ``key`` is in nothing that is returned.
     """
@@ -77,16 +81,26 @@ def ask(
         evidence["models"] = counters.models(caller)
         evidence["model"] = ctx.declared.served_model_name or named(ctx, evidence["models"]["ids"])
         _look(caller, evidence)
-        cold = Patience(timeout_s, _COLD.gap_s, _COLD.total_s) if evidence["engine"] in _LOAD_LATE else _COLD
+        usual = patience(timeout_s)
+        first_s = timeout_s if evidence["engine"] in _LOAD_LATE else usual.first_s
+        cold = Patience(first_s, max(usual.gap_s, _COLD_GAP_S), timeout_s)
         talk = Talk(ctx, caller, evidence["model"], timeout_s, cold)
-        _converse(talk, evidence, prompt)
+        _converse(talk, evidence, prompt, usual)
         asked["counted"] = talk.tokens
         _look_again(caller, evidence)
     return evidence
 
 
-def _converse(talk: Talk, evidence: dict[str, Any], prompt: str) -> None:
-    """Ask one thing after another; what hangs or is refused once is not asked again."""
+def patience(timeout_s: float) -> Patience:
+    """How long to wait for one answer of a service that is warm, where all asking may take ``timeout_s``."""
+    return Patience(max(_FIRST_S, _FIRST_SHARE * timeout_s), max(_GAP_S, _GAP_SHARE * timeout_s), timeout_s)
+
+
+def _converse(talk: Talk, evidence: dict[str, Any], prompt: str, usual: Patience) -> None:
+    """Ask one thing after another; what hangs or is refused once is not asked again.
+
+    ``usual`` is the patience with it once it has answered.
+    """
     asked = evidence["asked"]
     for question in _CANARIES:
         heard = evidence["canary"] = talk.say(question.format(asked["nonce"]), _CANARY_TOKENS, temperature=0)
@@ -95,7 +109,7 @@ def _converse(talk: Talk, evidence: dict[str, Any], prompt: str) -> None:
             heard = evidence["canary"] = talk.say(question.format(asked["nonce"]), _CANARY_TOKENS, temperature=0)
         if not _went(heard):
             return
-        talk.patience = _PATIENCE
+        talk.patience = usual
         if asked["nonce"] in _all_of(heard):
             break
     evidence["main"] = talk.say(prompt, asked["tokens"])

@@ -256,7 +256,7 @@ def test_root_installs_as_the_owner_of_the_environment(tmp_path_factory: pytest.
     home = tmp_path_factory.mktemp("home")
     env = home / "env"
     make_environment(env, OLD, OTHER)
-    for folder in (home, *home.parents[:3]):
+    for folder in (home, *home.parents[:-2]):
         folder.chmod(0o755)
     subprocess.run(["chown", "-hR", f"{nobody.pw_uid}:{nobody.pw_gid}", env], check=True)
     before = snapshot(env)
@@ -277,7 +277,7 @@ def test_root_installs_as_the_owner_of_the_environment(tmp_path_factory: pytest.
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_without_permission_the_preview_names_the_owner(env: Path, state: State) -> None:
-    for folder in (env, *env.parents[:3]):
+    for folder in (env, *env.parents[:-2]):
         folder.chmod(0o755)
     install = change(env, pin(NEW, "1.0"))
     os.seteuid(pwd.getpwnam("nobody").pw_uid)

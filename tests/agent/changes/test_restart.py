@@ -72,6 +72,19 @@ def undo(host: Host) -> list[dict[str, object]]:
     return report
 
 
+def test_one_that_ended_again_and_again_starts_with_a_clean_slate(host: Host) -> None:
+    """systemd keeps its count where a unit is restarted while it waits for its next start."""
+    unit(host, "Restart=always\nRestartSec=1", command="/bin/false")
+    host.run("systemctl", "start", "model")
+    loops = "until [ $(systemctl show model --value -p NRestarts) -ge 1 ] && systemctl is-active model | grep -q activ"
+    host.run("sh", "-c", f"{loops}; do sleep 0.05; done")
+    unit(host, "Restart=always\nRestartSec=1")
+    (made,) = apply(host, restart(host))
+    assert made["made"], made
+    assert host.run("systemctl", "show", "model", "--value", "-p", "NRestarts").stdout.strip() == "0"
+    assert service(host, **NAME).ended is None
+
+
 def test_a_service_that_is_down_is_started_and_undo_stops_it_again(host: Host) -> None:
     unit(host)
     change = restart(host)
