@@ -45,6 +45,14 @@ def state_dir() -> str:
     return os.environ.get("AUTOGLM_FIX_STATE_DIR") or default_state_dir()
 
 
+def place_of(host: str, route: Mapping[str, Any]) -> str:
+    """Where a host's name leads by a route as it is recorded: other inventories may call other machines the same."""
+    options = route.get("options") or {}
+    way = [str(options[name]) for name in ("proxyjump", "proxycommand", "host") if name in options]
+    port = f":{route['port']}" if route.get("port") else ""
+    return " ".join((host, str(route.get("connection", "")), f"{route.get('address', '')}{port}", *way)).rstrip()
+
+
 class Records:
     """The records below one state directory. Folders 0700, files 0600."""
 
@@ -59,17 +67,25 @@ class Records:
         """Keep what the run said at its end."""
         self._write(run, "end.json", {"changed": changed, "document": document})
 
-    def machines(self) -> dict[str, str]:
-        """The id of the machine that each host was when it was last reached, by its name."""
+    def machines(self, places: Mapping[str, str]) -> dict[str, str]:
+        """The id of the machine that each of these hosts was when it was last reached. ``places``: as ``place_of``."""
+        known = self._machines()
+        # Before places were noted, names were.
+        found = {host: known.get(place, known.get(host, "")) for host, place in places.items()}
+        return {host: machine for host, machine in found.items() if machine}
+
+    def note_machines(self, places: Mapping[str, str], machines: Mapping[str, str]) -> None:
+        """Keep the ids of the machines that hosts are."""
+        kept = {place: machine for place, machine in self._machines().items() if place not in machines}
+        noted = {places.get(host, host): machine for host, machine in machines.items()}
+        _write(self._folder.parent, _MACHINES, {**kept, **noted})
+
+    def _machines(self) -> dict[str, str]:
         try:
             found = _read(self._folder.parent / _MACHINES)
         except (OSError, ValueError):
             return {}  # it only serves a note
-        return {str(name): str(machine) for name, machine in found.items()} if isinstance(found, dict) else {}
-
-    def note_machines(self, machines: Mapping[str, str]) -> None:
-        """Keep the ids of the machines that hosts are."""
-        _write(self._folder.parent, _MACHINES, {**self.machines(), **machines})
+        return {str(place): str(machine) for place, machine in found.items()} if isinstance(found, dict) else {}
 
     def load(self, run: str) -> Record:
         """The record of a run. NoSuchRun where there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.leaks import held, left_since
+
+
+def pytest_configure() -> None:
+    """What is ignored stays ignored in every child: a suite in the background hears, and heeds no more than before."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +33,20 @@ def nothing_is_left_behind() -> Iterator[None]:
     yield
     left = left_since(before)
     assert not left, "; ".join(left)
+
+
+@pytest.fixture(scope="session")
+def ansible_cfg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that says nothing: whoever runs the tests may have another."""
+    file = tmp_path_factory.mktemp("ansible") / "ansible.cfg"
+    file.touch()
+    return file
+
+
+@pytest.fixture(autouse=True)
+def what_ansible_is_told(ansible_cfg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing."""
+    monkeypatch.setenv("ANSIBLE_CONFIG", str(ansible_cfg))
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,6 @@ from dataclasses import fields, is_dataclass, replace
 from itertools import cycle
 from typing import Any, get_args, get_type_hints
 from xml.etree import ElementTree
-from zlib import crc32
 
 from autoglm_fix.agent.facts.text_file import TextFile
 from autoglm_fix.agent.facts.vocabulary import Vocabulary
@@ -128,8 +127,8 @@ def _consistent(file: TextFile) -> TextFile:
 Facts = tuple[Any, ...]
 
 
-def every_field(cases: Iterable[Facts], spoils: Callable[[Any, str], Iterator[Spoil]]) -> Iterator[tuple[str, Facts]]:
-    """Each place of the facts with each way to spoil it, the cases by turns. ``spoils`` is given fact and place."""
+def every_field(cases: Iterable[Facts], spoils: Callable[[Any], Iterator[Spoil]]) -> Iterator[tuple[str, Facts]]:
+    """Each place of the facts with each way to spoil it, the cases by turns. ``spoils`` is given the fact."""
     known = list(cases)
     where: dict[tuple[int, str], list[int]] = {}
     for number, facts in enumerate(known):
@@ -138,18 +137,18 @@ def every_field(cases: Iterable[Facts], spoils: Callable[[Any, str], Iterator[Sp
                 where.setdefault((index, place), []).append(number)
     for (index, place), numbers in where.items():
         turns = cycle(numbers)
-        for spoil in spoils(known[numbers[0]][index], place):
+        for spoil in spoils(known[numbers[0]][index]):
             facts = known[next(turns)]
             fact = spoiled(facts[index], place, spoil)
             if fact != facts[index]:
                 yield f"{type(fact).__name__}{place}", (*facts[:index], fact, *facts[index + 1 :])
 
 
-def texts_and_numbers(fact: Any, place: str) -> Iterator[Spoil]:
-    """Every text in place of a text, or behind or before it, as chance has it; every number in place of a number."""
+def texts_and_numbers(fact: Any) -> Iterator[Spoil]:
+    """Every text in place of a text, and behind or before it; every number in place of a number."""
     for number, text in enumerate(TEXTS.values()):
-        beside = (crc32(place.encode()) + number) % 2
-        yield _beside(text, behind=bool(number // 2 % 2)) if beside else _instead(str, text)
+        yield _instead(str, text)
+        yield _beside(text, behind=bool(number % 2))
     for whole in (*NUMBERS, *([HUGE] if isinstance(fact, Vocabulary) else [])):
         yield _instead(int, whole)
     for part in FLOATS:
@@ -158,11 +157,10 @@ def texts_and_numbers(fact: Any, place: str) -> Iterator[Spoil]:
         yield _instead(bool, said)
 
 
-def long_texts(fact: Any, place: str) -> Iterator[Spoil]:
-    """A mebibyte and the like in place of a text, half of them in each place, as chance has it."""
-    for number, text in enumerate(LONG.values()):
-        if (crc32(place.encode()) + number) % 2:
-            yield _instead(str, text)
+def long_texts(fact: Any) -> Iterator[Spoil]:
+    """A mebibyte and the like in place of a text."""
+    for text in LONG.values():
+        yield _instead(str, text)
 
 
 def _instead(kind: type, other: object) -> Spoil:

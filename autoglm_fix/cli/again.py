@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoglm_fix.authored.vault import Keyring
-from autoglm_fix.connect.route import Credentials
+from autoglm_fix.connect.route import Credentials, JumpLogins, nothing_known
 from autoglm_fix.inventory.routes import Asked, Reach
 
 _NEEDS = "needs"
@@ -23,20 +23,26 @@ def noted(to: Reach) -> dict[str, Any]:
 
 def credentials_again(
     hosts: Mapping[str, Mapping[str, Any]], inventories: Sequence[str], asked: Asked, keys: Keyring
-) -> dict[str, Credentials]:
-    """The passwords of a record's hosts, from the command line and the inventories. Raises BadInput."""
+) -> tuple[dict[str, Credentials], JumpLogins]:
+    """The passwords of a record's hosts, from the command line and the inventories, and those of jump hosts.
+
+    Raises BadInput.
+    """
     typed = asked.credentials
     found = dict.fromkeys(hosts, typed)
+    jump_logins: JumpLogins = nothing_known
     if inventories:
         from autoglm_fix.inventory import load_inventory
+        from autoglm_fix.inventory.jump_logins import InventoryLogins
 
         from .ways import ways
 
         inventory = load_inventory(inventories, keys)
+        jump_logins = InventoryLogins(inventory, {})
         known = {name: inventory.hosts[name] for name in hosts if name in inventory.hosts}
         way = ways(known, inventory, {}, {name: _becoming(asked, hosts[name]) for name in known})
         found.update({name: to.credentials for name, to in way.to.items()})
-    return found
+    return found, jump_logins
 
 
 def lacking(hosts: Mapping[str, Mapping[str, Any]], credentials: Mapping[str, Credentials]) -> list[str]:

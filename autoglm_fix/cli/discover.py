@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,13 @@ from . import options, reaching
 if TYPE_CHECKING:
     from autoglm_fix.authored.vault import Keyring
     from autoglm_fix.connect.connections import Connections
+    from autoglm_fix.connect.route import JumpLogins
     from autoglm_fix.inventory.routes import Asked, Reach
 
     from .survey import NotLooked, Surveyed
     from .telling import Sentences
+
+    Routes = Mapping[str, tuple[Reach, Mapping[str, object]]]
 
 
 @click.command("discover")
@@ -49,6 +53,7 @@ def command(
     machine), and changes nothing. FILE is never overwritten.
     """
     from autoglm_fix.authored.problems import BadInput
+    from autoglm_fix.connect.connections import Connections
     from autoglm_fix.inventory.routes import secrets_of
     from autoglm_fix.report.secrets import Secrets
 
@@ -59,29 +64,32 @@ def command(
     known = reaching.taken(given, as_json=format_ == "json")
     keys: Keyring = known["keys"]
     try:
-        routes = _routes(inventories, limit, known["asked"], keys)
+        routes, jump_logins = _routes(inventories, limit, known["asked"], keys)
     except BadInput as err:
         options.fail_on_bad_input(err, as_json=format_ == "json", secrets=keys.values)
     says = Sentences(options.language(lang))
-    seen, failed = _surveyed(routes, search, forks, accept_new=known["accept_new"])
+    connecting = partial(Connections, accept_new=known["accept_new"], jump_logins=jump_logins)
+    seen, failed = _surveyed(routes, search, forks, connecting)
     secrets = Secrets([*keys.values, *secrets_of({host: to for host, (to, _) in routes.items()})])
-    for host, why in failed.items():
-        click.echo(f"autoglm-fix: {says.not_looked(host, why, secrets)}", err=True)
+    for said in says.not_looked(failed, secrets):
+        click.echo(f"autoglm-fix: {said}", err=True)
     _print(seen, routes, format_, output, says)
-    return options.FAILED if failed else 0
+    if not failed:
+        return 0
+    return options.UNREACHABLE if all(why.unreachable for why in failed.values()) else options.FAILED
 
 
-def _routes(
-    inventories: tuple[str, ...], limit: str | None, asked: Asked, keys: Keyring
-) -> Mapping[str, tuple[Reach, Mapping[str, object]]]:
-    """How each host is reached, with the variables that say so. Raises BadInput."""
+def _routes(inventories: tuple[str, ...], limit: str | None, asked: Asked, keys: Keyring) -> tuple[Routes, JumpLogins]:
+    """How each host is reached, with the variables that say so, and what jump hosts are told. Raises BadInput."""
     from autoglm_fix.authored.variables import Variables
     from autoglm_fix.inventory import load_inventory
+    from autoglm_fix.inventory.jump_logins import InventoryLogins
 
+    from .failed import within
     from .ways import ways
 
     inventory = load_inventory(inventories, keys)
-    hosts = {host.name: host for host in inventory.select("all", limit)}
+    hosts = {host.name: host for host in inventory.select("all", within(limit))}
     way = ways(hosts, inventory, {}, dict.fromkeys(hosts, asked))
     options.warn(way.warnings, keys.values)
     found: dict[str, tuple[Reach, Mapping[str, object]]] = {}
@@ -89,7 +97,7 @@ def _routes(
         variables = Variables([host.variables], over=[inventory.special_variables(host)])
         kept = {name: variables.value(name) for name in host.variables if _is_kept(name, host.variables[name])}
         found[host.name] = (way.to[host.name], kept)
-    return found
+    return found, InventoryLogins(inventory, {})
 
 
 def _is_kept(name: str, written: object) -> bool:
@@ -108,15 +116,14 @@ def _is_secret(name: str) -> bool:
 
 
 def _surveyed(
-    routes: Mapping[str, tuple[Reach, Mapping[str, object]]], search: tuple[str, ...], forks: int, *, accept_new: bool
+    routes: Routes, search: tuple[str, ...], forks: int, connecting: Callable[..., Connections]
 ) -> tuple[dict[str, Surveyed], dict[str, NotLooked]]:
     """What each host holds, and why others could not be looked at. After a Ctrl-C no host is waited for."""
-    from autoglm_fix.connect.connections import Connections
     from autoglm_fix.engine.crew import Crew, Interrupts
 
     stop = threading.Event()
     interrupts = Interrupts(stop)
-    with Connections(accept_new=accept_new, stop=stop) as connections, interrupts:
+    with connecting(stop=stop) as connections, interrupts:
         hosts = [_Looked(host, to, search, connections) for host, (to, _) in routes.items()]
         Crew(forks, interrupts).each(hosts, _Looked.work)
     if stop.is_set():
@@ -148,7 +155,7 @@ class _Looked:
 
 def _print(
     seen: Mapping[str, Surveyed],
-    routes: Mapping[str, tuple[Reach, Mapping[str, object]]],
+    routes: Routes,
     format_: str,
     output: Path | None,
     says: Sentences,

@@ -53,9 +53,13 @@ def command(
     from autoglm_fix.authored.problems import BadInput
     from autoglm_fix.inventory import listing, load_inventory
 
+    from .failed import within
+
     if as_list + graph + (host is not None) != 1:
         raise click.UsageError("choose one of --list, --graph and --host HOST.")
-    keys = reaching.keyring(given)
+    config = reaching.of_folder()
+    reaching.tell(config, hosts=False)
+    keys = reaching.keyring(given, config)
     try:
         inventory = load_inventory(inventories, keys, playbook_folder=playbook_folder)
         if graph:
@@ -67,7 +71,7 @@ def command(
             _print(_services(one, keys) if of_services else dict(listing.variables(one)), as_yaml)
             return 0
         nobody = limit is None and not inventory.hosts
-        chosen = {} if nobody else {each.name: each for each in inventory.select("all", limit)}
+        chosen = {} if nobody else {each.name: each for each in inventory.select("all", within(limit))}
         if of_services:
             _print({name: _services(each, keys) for name, each in chosen.items()}, as_yaml)
         else:

@@ -26,7 +26,7 @@ def command(playbooks: tuple[str, ...], inventories: tuple[str, ...], strict: bo
     from autoglm_fix.authored.problems import BadInput
     from autoglm_fix.playbook.lint import lint
 
-    keys = reaching.keyring(given)
+    keys = reaching.keyring(given, reaching.of_folder())
     remarks: list[Any] = []
     try:
         for playbook in playbooks:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,27 +19,30 @@ from autoglm_fix.report.mask import Masker
 from . import options
 
 if TYPE_CHECKING:
+    from .files import Files
     from .orders import Choice
 
 
 class Outputs:
-    """All listeners of one run; files are opened before any host is touched, and closed at the end."""
+    """All listeners of one run."""
 
     def __init__(
         self,
         choice: Choice,
         manner: options.Manner,
+        files: Files,
         records: Records,
         remember: Callable[[], None],
         no_log: Iterable[str] = (),
         secrets: Iterable[str] = (),
         names: Collection[str] = (),
+        places: Mapping[str, str] | None = None,
     ) -> None:
         """``records`` keeps the result, but for a dry-run, which leaves no trace here. ``no_log`` names steps.
 
-        ``names`` are the inventory's: of groups and hosts.
+        ``names`` are the inventory's: of groups and hosts; ``places`` are where those of the run are.
         """
-        self._files: list[TextIO] = []
+        places = places or {}
         language = options.language(manner.lang)
         masker = Masker([*_secrets(), *secrets], no_log)
         choice.keys.tell(masker.learn)
@@ -57,7 +59,7 @@ class Outputs:
             options=again,
             choices=choices,
             names=names,
-            machines=records.machines(),
+            machines=records.machines(places),
         )
         listeners: list[Listener] = [] if machine and not sys.stderr.isatty() else [self._console]
         if manner.format_ == "json":
@@ -68,17 +70,16 @@ class Outputs:
             from autoglm_fix.report.jsonl import JsonLines
 
             listeners.append(JsonLines(sys.stdout))
-        if manner.junit:
+        if files.junit is not None:
             from autoglm_fix.report.junit import JUnitReport
 
-            listeners.append(JUnitReport(self._open(manner.junit, "--junit"), language))
-        if manner.html:
+            listeners.append(JUnitReport(files.junit, language))
+        if files.html is not None:
             from autoglm_fix.report.html import HtmlReport
 
-            file = self._open(manner.html, "--html")
-            listeners.append(HtmlReport(file, language, options=again, choices=choices, names=names))
+            listeners.append(HtmlReport(files.html, language, options=again, choices=choices, names=names))
         if not manner.dry_run:
-            listeners.append(_keeper(records, remember))
+            listeners.append(_keeper(records, remember, places))
 
         def listen(event: Event) -> None:
             event = masker.event(event)
@@ -101,16 +102,6 @@ class Outputs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._console.close()
-        for file in self._files:
-            file.close()
-
-    def _open(self, path: Path, option: str) -> TextIO:
-        try:
-            file = path.open("w", encoding="utf-8")
-        except OSError as err:
-            raise click.UsageError(f"{option}: cannot write {path}: {err.strerror}") from err
-        self._files.append(file)
-        return file
 
 
 def _read_no_more() -> None:
@@ -120,13 +111,14 @@ def _read_no_more() -> None:
     os.close(nowhere)
 
 
-def _keeper(records: Records, remember: Callable[[], None]) -> Listener:
+def _keeper(records: Records, remember: Callable[[], None], places: Mapping[str, str]) -> Listener:
     def keep(event: Event) -> None:
         if isinstance(event, RunDone):
             try:
                 remember()
                 records.finish(event.result.run, result_document(event.result), changed=event.result.changed)
-                records.note_machines({host.name: host.machine for host in event.result.hosts.values() if host.machine})
+                known = {host.name: host.machine for host in event.result.hosts.values() if host.machine}
+                records.note_machines(places, known)
             except OSError as err:
                 click.echo(f"autoglm-fix: this run is not in the history: {err}", err=True)
 

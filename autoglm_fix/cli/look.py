@@ -20,7 +20,8 @@ def look_around() -> int:
     try:
         seen = {host: survey("localhost", Reach(Route()))}
     except NotLooked as err:
-        click.echo(f"autoglm-fix: {says.not_looked(host, err, Secrets())}", err=True)
+        for said in says.not_looked({host: err}, Secrets()):
+            click.echo(f"autoglm-fix: {said}", err=True)
         return options.FAILED
     told(seen, says)
     served = [each for each in seen[host].found if each.state != "suggested"]

@@ -75,7 +75,8 @@ limit_option = click.option(
     "-l",
     "--limit",
     metavar="PATTERN",
-    help="Only these of the hosts: a pattern as Ansible has them, or as reports print them (gpu[01:16,18:64]).",
+    help="Only these of the hosts: a pattern as Ansible has them, or as reports print them (gpu[01:16,18:64]). "
+    "In it '@failed:RUN' is where a run did not end well, '@failed' where the newest did not ('gpu*:&@failed:!gpu07').",
 )
 extra_vars_option = click.option(
     "-e", "--extra-vars", "extra_vars", multiple=True, metavar="VARS", help="k=v, JSON, or @FILE."

@@ -14,10 +14,12 @@ from autoglm_fix.authored.problems import BadInput, Position, Problem, raise_if_
 from autoglm_fix.authored.variables import Layer, Variables
 from autoglm_fix.authored.vault import Keyring
 from autoglm_fix.connect.connections import Connections
-from autoglm_fix.engine.fleet import Limits
-from autoglm_fix.engine.host import Target
+from autoglm_fix.connect.route import Route
+from autoglm_fix.engine.breaker import Limits
 from autoglm_fix.engine.playscript import Common, PlayScript
+from autoglm_fix.engine.target import Target, spread
 from autoglm_fix.inventory import Host, Inventory, load_inventory, services
+from autoglm_fix.inventory.jump_logins import InventoryLogins
 from autoglm_fix.inventory.routes import Asked, Reach
 from autoglm_fix.inventory.secret import SecretUnreadable, read_secret
 from autoglm_fix.inventory.unheeded import out_of_place
@@ -84,6 +86,11 @@ class Prepared:
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
     names: frozenset[str] = frozenset()
 
+    def first(self, forks: int) -> list[tuple[str, Route]]:
+        """The hosts that are begun at once."""
+        taking_part = [target for target in self.targets if target.plays and target.plays[0]]
+        return [(target.name, self.routes[target.name].route) for target in spread(taking_part, forks)[:forks]]
+
     @property
     def secrets(self) -> list[str]:
         """What no output may show."""
@@ -121,7 +128,8 @@ def _prepared(choice: Choice, said: list[Layer]) -> Prepared:
     patterns = [(limit.hosts, play.hosts.at) for limit, play in zip(limits, playbook.plays, strict=True)]
     selected = inventory.select_each(patterns, within(choice.limit))
     hosts = {host.name: host for each in selected for host in each}
-    said += [host.variables for host in hosts.values()]
+    # Of the others, too: jump hosts may be among them.
+    said += [host.variables for host in {**inventory.hosts, **hosts}.values()]
     declared = {name: _services(host, extra, choice.service, problems) for name, host in hosts.items()}
     raise_if_any(problems)
     _check_service(choice.service, declared)
@@ -140,7 +148,8 @@ def _prepared(choice: Choice, said: list[Layer]) -> Prepared:
             scripts[name].append([_script(common, host, service, inventory, given, problems) for service in own])
         problems += check_hosts(play, _trial_variables(play, of_play, declared, inventory))
     raise_if_any(problems)
-    connections = Connections(accept_new=choice.accept_new, stop=stop)
+    logins = InventoryLogins(inventory, extra.values)
+    connections = Connections(accept_new=choice.accept_new, stop=stop, jump_logins=logins)
     targets = [
         Target(name, partial(connections.open, name, to.route, to.credentials), to.route.state_dir, scripts[name])
         for name, to in way.to.items()
@@ -209,7 +218,7 @@ def _script(
     problems: list[Problem],
 ) -> PlayScript:
     variables = _variables(common.play, host, service, inventory)
-    return PlayScript(common, service, variables, _key(host, service, problems), collaborators)
+    return PlayScript(common, service, variables, _key(host, service, problems), collaborators, host.name)
 
 
 def _key(host: Host, service: ServiceSpec, problems: list[Problem]) -> str | None:

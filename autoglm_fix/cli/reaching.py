@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from . import options
 
 if TYPE_CHECKING:
     from autoglm_fix.authored.vault import Keyring
     from autoglm_fix.connect.route import Credentials
+    from autoglm_fix.inventory.ansible_config import AnsibleConfig
     from autoglm_fix.inventory.routes import Asked
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -65,17 +68,23 @@ def vault_options(function: C) -> C:
     return function
 
 
-def taken(given: Mapping[str, Any], *, contacting: bool = True, as_json: bool = False) -> dict[str, Any]:
+def taken(
+    given: Mapping[str, Any], *, contacting: bool = True, as_json: bool = False, telling: bool = True
+) -> dict[str, Any]:
     """All of these options as ``orders.Choice`` has them; or the end of this process, with what is wrong said.
 
-    Where no host will be contacted (``contacting``) nobody is asked for the passwords of hosts.
+    Where no host will be contacted (``contacting``) nobody is asked for the passwords of hosts. What an ansible.cfg
+    says and is not followed is told (``telling``).
     """
     from autoglm_fix.authored.problems import BadInput
 
+    config = of_folder(as_json=as_json)
+    if telling:
+        tell(config)
     try:
         return {
-            "asked": asked(given, secrets=contacting),
-            "keys": keyring(given),
+            "asked": asked(given, config, secrets=contacting),
+            "keys": keyring(given, config),
             "accept_new": given["accept_new_host_keys"],
             "host_words": again(given),
         }
@@ -83,7 +92,25 @@ def taken(given: Mapping[str, Any], *, contacting: bool = True, as_json: bool = 
         options.fail_on_bad_input(err, as_json=as_json)
 
 
-def keyring(given: Mapping[str, Any]) -> Keyring:
+def of_folder(*, as_json: bool = False) -> AnsibleConfig:
+    """What the folder's ansible.cfg says; or the end of this process, with what is wrong with it said."""
+    from autoglm_fix.authored.problems import BadInput
+    from autoglm_fix.inventory.ansible_config import ansible_config
+
+    try:
+        return ansible_config()
+    except BadInput as err:
+        options.fail_on_bad_input(err, as_json=as_json)
+
+
+def tell(config: AnsibleConfig, *, hosts: bool = True) -> None:
+    """Name what an ansible.cfg says and is not followed. ``hosts``: some are going to be contacted."""
+    context = click.get_current_context()
+    typed = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    options.warn(config.said(typed, hosts=hosts and "inventories" in typed))
+
+
+def keyring(given: Mapping[str, Any], config: AnsibleConfig) -> Keyring:
     """The vault passwords that were given. A person is asked at once."""
     from autoglm_fix.inventory import passwords
 
@@ -92,10 +119,11 @@ def keyring(given: Mapping[str, Any]) -> Keyring:
         given["vault_password_files"],
         ask=given["ask_vault_pass"],
         prompt=lambda what: _typed(what, "--vault-password-file FILE"),
+        environment={**config.vault, **os.environ},
     )
 
 
-def asked(given: Mapping[str, Any], *, secrets: bool = True) -> Asked:
+def asked(given: Mapping[str, Any], config: AnsibleConfig, *, secrets: bool = True) -> Asked:
     """What was said of all hosts. Raises BadInput where a password file gives none; a person is asked at once.
 
     Without ``secrets`` nobody is asked, and no file is read: no host will be contacted.
@@ -109,12 +137,13 @@ def asked(given: Mapping[str, Any], *, secrets: bool = True) -> Asked:
         raise click.UsageError("--ask-become-pass and --become-password-file say two things: choose one.")
     credentials = _credentials(given) if secrets else Credentials()
     return Asked(
-        become=given["become"],
-        become_method=given["become_method"] or "",
-        become_user=given["become_user"] or "",
-        user=given["user"] or "",
-        key_file=given["private_key"] or "",
+        become=given["become"] or config.become,
+        become_method=given["become_method"] or config.become_method,
+        become_user=given["become_user"] or config.become_user,
+        user=given["user"] or config.user,
+        key_file=given["private_key"] or config.key_file,
         credentials=credentials,
+        variables=config.variables,
     )
 
 

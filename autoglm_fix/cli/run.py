@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +10,6 @@ import click
 from . import options, reaching
 
 if TYPE_CHECKING:
-    from autoglm_fix.engine.events import PlansReady
-
-    from .listeners import Outputs
     from .orders import Choice, Prepared
 
 
@@ -84,62 +79,15 @@ def checked(choice: Choice, manner: options.Manner) -> Prepared:
 
 def carry_out(choice: Choice, prepared: Prepared, manner: options.Manner) -> int:
     """Run and report; the exit code."""
-    from autoglm_fix.engine.run import Order, new_run_id, run
-    from autoglm_fix.records import Records, state_dir
-    from autoglm_fix.report.document import step_document
-    from autoglm_fix.report.words import Words
+    from .files import Files
 
-    from .again import noted
-    from .listeners import Outputs
-
-    order = Order(
-        playbook=choice.playbook,
-        targets=prepared.targets,
-        plays=prepared.limits,
-        who=options.who(),
-        dry_run=manner.dry_run,
-        verify=not manner.no_verify,
-        exit_on_pending=manner.exit_on_pending,
-        forks=manner.forks,
-        even_if_working=manner.even_if_working,
-        store=prepared.packages,
-        stop=prepared.stop,
-    )
     options.warn(prepared.warnings, prepared.secrets)
-    run_id = new_run_id()
-    english = Words()
-    routes = {name: noted(to) for name, to in prepared.routes.items()}
-    records = Records(Path(state_dir()))
+    with prepared.connections, Files(manner) as files:
+        # They answer while the engine and the reports are loaded.
+        prepared.connections.expect(prepared.first(manner.forks))
+        from .carrying import carry_out
 
-    def remember() -> None:
-        records.start(run_id, choice.playbook, routes, manner.reason)
-
-    silent = [step.name for play in prepared.playbook.plays for step in play.steps if step.no_log]
-    with (
-        prepared.connections,
-        Outputs(choice, manner, records, remember, silent, prepared.secrets, prepared.names) as outputs,
-    ):
-        approve = _approval(manner, outputs, remember)
-        return run(order, run_id, outputs.listen, approve, lambda step: step_document(step, english)).exit_code
-
-
-def _approval(manner: options.Manner, outputs: Outputs, remember: Callable[[], None]) -> Callable[[PlansReady], bool]:
-    """The one question before changes; what is agreed to is noted before the first change."""
-
-    def approve(plans: PlansReady) -> bool:
-        agreed = manner.yes or not sys.stdin.isatty() or options.ask(outputs.question(plans))
-        if agreed:
-            try:
-                remember()
-            except OSError as err:
-                from autoglm_fix.authored.problems import BadInput, Position
-
-                hint = "Set AUTOGLM_FIX_STATE_DIR to a folder that can be written."
-                problem = Position("AUTOGLM_FIX_STATE_DIR").problem(f"no record of this run can be kept: {err}", hint)
-                options.fail_on_bad_input(BadInput([problem]), as_json=manner.format_ != "text")
-        return agreed
-
-    return approve
+        return carry_out(choice, prepared, manner, files)
 
 
 def _list(prepared: Prepared, *, hosts: bool) -> None:

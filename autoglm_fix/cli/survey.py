@@ -15,7 +15,8 @@ from autoglm_fix.connect.connections import Connections
 from autoglm_fix.discovery import Client, Found, clients, services, suggestion
 from autoglm_fix.engine.bound import Patience
 from autoglm_fix.engine.gather import Broken, Facts, Want
-from autoglm_fix.engine.results import Fault
+from autoglm_fix.engine.lost import loss
+from autoglm_fix.engine.results import Fault, HostStatus
 from autoglm_fix.inventory.routes import Reach
 from autoglm_fix.report.secrets import Secrets, asks_for_a_secret, names_a_secret
 
@@ -23,11 +24,15 @@ _PATIENCE = Patience(60.0, 20.0)
 
 
 class NotLooked(Exception):
-    """The host could not be looked at, in one sentence; ``fault`` says it in any language, where there is one."""
+    """The host could not be looked at, in one sentence; ``fault`` says it in any language, where there is one.
 
-    def __init__(self, reason: str, fault: Fault | None = None) -> None:
+    ``unreachable``: it was never spoken to, or contact with it was lost.
+    """
+
+    def __init__(self, reason: str, fault: Fault | None = None, *, unreachable: bool = False) -> None:
         super().__init__(reason)
         self.fault = fault
+        self.unreachable = unreachable
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,11 @@ def survey(host: str, to: Reach, search: Sequence[str] = (), connections: Connec
         finally:
             agent.close()
     except NotConnected as err:
-        raise NotLooked(str(err), Fault(err.code, err.values, err.tail)) from err
+        fault = Fault(err.code, err.values, err.tail, err.behind)
+        raise NotLooked(str(err), fault, unreachable=not err.refused) from err
     except ChannelClosed as err:
-        raise NotLooked(str(err)) from err
+        status, fault = loss(host, err, changing=False)
+        raise NotLooked(str(err), fault, unreachable=status is HostStatus.UNREACHABLE) from err
     secrets = Secrets(_secrets(landscape))
     looked = [each for each in (folders, files) if isinstance(each, Candidates)]
     models = [model for each in looked for model in each.found]

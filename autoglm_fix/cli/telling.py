@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 from autoglm_fix import discovery
 from autoglm_fix.discovery import Found, Remark
 from autoglm_fix.locale import Catalogue
+from autoglm_fix.report import reasons
 from autoglm_fix.report.safe import safe, safe_lines
 from autoglm_fix.report.secrets import Secrets
 from autoglm_fix.report.words import Words
@@ -31,14 +32,30 @@ class Sentences:
         """A remark's sentence."""
         return safe(secrets.hide(self._catalogue.text(remark.code, **remark.values)))
 
-    def not_looked(self, host: str, err: NotLooked, secrets: Secrets) -> str:
-        """That a host could not be looked at, why, and what to do about it."""
-        if err.fault is None:
-            return self.text("not-looked", host=host, reason=secrets.hide(str(err)))
+    def not_looked(self, failed: Mapping[str, NotLooked], secrets: Secrets) -> Iterator[str]:
+        """That hosts could not be looked at, why, and what to do about it: once for all of one reason."""
+        alike: dict[Hashable, dict[str, NotLooked]] = {}
+        for host, err in failed.items():
+            why = reasons.reason(err.fault, host) if err.fault is not None else str(err)
+            alike.setdefault(why, {})[host] = err
+        for errors in alike.values():
+            yield self._not_looked(errors, secrets)
+
+    def _not_looked(self, errors: Mapping[str, NotLooked], secrets: Secrets) -> str:
+        hosts = self.hosts(list(errors))
+        host, first = next(iter(errors.items()))
+        faults = {name: err.fault for name, err in errors.items() if err.fault is not None}
+        if first.fault is None:
+            return self.text("not-looked", host=hosts, reason=secrets.hide(str(first)))
         words = Words(self._language)
-        hint = words.hint(err.fault).text
-        said = self.text("not-looked", host=host, reason=secrets.hide(words.fault(err.fault)))
-        return f"{said}\n  {safe(secrets.hide(hint))}" if hint else said
+        shared = reasons.in_common(faults)
+        lines = [self.text("not-looked", host=hosts, reason=secrets.hide(words.fault(shared)))]
+        if not reasons.names_itself(first.fault, shared):
+            shared = first.fault
+            example = f"{words.say('report.for-example', host=host)}{words.colon}{words.fault(shared)}"
+            lines.append(f"  {safe(secrets.hide(example))}")
+        hint = words.hint(shared).text
+        return "\n".join([*lines, *([f"  {safe(secrets.hide(hint))}"] if hint else [])])
 
     def text(self, code: str, **values: Any) -> str:
         """Any sentence of the catalogue, fit for a terminal."""

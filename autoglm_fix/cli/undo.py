@@ -67,9 +67,9 @@ def command(
         return options.BAD_INPUT if run else 0
     concerned = _concerned(record)
     routes = {host: Route.from_dict(route) for host, route in concerned.items()}
-    said = reaching.taken(given)
+    said = reaching.taken(given, telling=False)
     try:
-        credentials = credentials_again(concerned, inventories, said["asked"], said["keys"])
+        credentials, jump_logins = credentials_again(concerned, inventories, said["asked"], said["keys"])
     except BadInput as err:
         options.fail_on_bad_input(err, as_json=False, secrets=said["keys"].values)
     missing = lacking(concerned, credentials)
@@ -78,7 +78,7 @@ def command(
         return options.BAD_INPUT
     secrets = Secrets([*said["keys"].values, *(word for each in credentials.values() for word in each.words)])
     stop = Event()
-    with Connections(accept_new=said["accept_new"], stop=stop) as connections:
+    with Connections(accept_new=said["accept_new"], stop=stop, jump_logins=jump_logins) as connections:
         hosts = {
             host: (partial(connections.open, host, route, credentials[host]), route.state_dir)
             for host, route in routes.items()

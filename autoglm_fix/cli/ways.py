@@ -12,7 +12,7 @@ from autoglm_fix.connect.route import Route
 from autoglm_fix.inventory import Host, Inventory
 from autoglm_fix.inventory.routes import Asked, Reach, reach, secrets_of
 from autoglm_fix.inventory.sealed import plain_passwords, sealed_texts
-from autoglm_fix.inventory.unheeded import on_trust, unheeded
+from autoglm_fix.inventory.unheeded import beyond_us, on_trust, unheeded
 from autoglm_fix.playbook import Play
 from autoglm_fix.records import state_dir
 
@@ -40,7 +40,7 @@ def ways(hosts: Mapping[str, Host], inventory: Inventory, extra: Layer, asked: M
                 wrong.setdefault(problem, []).append(name)
     if wrong:
         raise BadInput(replace(each, message=f"{each.message}{_on(each, names)}") for each, names in wrong.items())
-    return Ways(found, [*unheeded(hosts.values(), extra), *on_trust(found)])
+    return Ways(found, [*unheeded(hosts.values(), extra), *on_trust(found), *beyond_us(found)])
 
 
 def asked_of(asked: Asked, plays: Sequence[tuple[Play, Sequence[Host]]]) -> dict[str, Asked]:

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 _SETS = re.compile(r"-e (\w+)=")
 # These stand before all others that are typed again.
 _WITH_A_VALUE = ("-i", "-l", "-e", "--service")
+# Options of `run` that an advice may name alone, to be added to the same run. Others are an engine's or a program's.
+OPTIONS = frozenset(
+    ("--accept-new-host-keys", "--allow", "--ask-become-pass", "--ask-pass", "--become", "--even-if-working", "--limit")
+)
 _GIVES_A_PASSWORD = re.compile(r"-[KkJ]|--[a-z-]*(?:pass|vault)[a-z-]*")
 
 
@@ -69,10 +73,13 @@ class Again:
         return re.sub(r"`([^`]+)`", lambda found: f"`{self.completed(found[1])}`", text)
 
     def look(self, hosts: Sequence[str]) -> str:
-        """A closer look at one of some hosts, which changes nothing."""
-        host = hosts[0] if hosts else "localhost"
-        limit = () if tuple(hosts) == ("localhost",) else ("-l", host)
+        """A closer look at some hosts, which changes nothing."""
+        limit = () if tuple(hosts) in ((), ("localhost",)) else ("-l", ",".join(hosts))
         return self.run(*limit, "--dry-run", "-v")
+
+    def on(self, hosts: str, *, dry_run: bool) -> str:
+        """The same run on some of its hosts, as ``-l`` takes them; on all of them where none are named."""
+        return self.run(*self.choices, *(("-l", hosts) if hosts else ()), *(("--dry-run",) if dry_run else ()))
 
     def undo(self, run: str) -> str:
         """What takes the changes of a run back: with what passwords come from, which no record keeps."""

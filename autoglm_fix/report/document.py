@@ -60,7 +60,7 @@ def host_document(host: HostResult, words: Words) -> dict[str, Any]:
         },
         "steps": [step_document(step, words) for step in host.steps],
         "proof": [proof_document(play, proof, words) for play, proof in host.proof],
-        "error": _fault(host.error, words),
+        "error": None if host.error is None else fault_document(host.error, words),
         "machine": host.machine or None,
     }
 
@@ -139,7 +139,10 @@ def plain(value: Any) -> Any:
 
 
 def change_document(change: ChangeRecord) -> dict[str, Any]:
-    """One change of a document. ``shared`` names what it touches where several hosts may have that."""
+    """One change of a document. ``shared`` names what it touches where several hosts may have that.
+
+    ``took_s`` is null where it was not made, or not by itself.
+    """
     return {
         "kind": change.kind,
         "target": change.target,
@@ -151,6 +154,7 @@ def change_document(change: ChangeRecord) -> dict[str, Any]:
         "problem": change.problem,
         "shared": change.shared or None,
         "bytes": change.size,
+        "took_s": None if change.took_s is None else _seconds(change.took_s),
     }
 
 
@@ -159,18 +163,18 @@ def _declined(declined: Declined, words: Words) -> dict[str, Any]:
     return {"code": declined.code, "summary": words.declined(declined), "advice": words.hint(declined).text}
 
 
-def _fault(fault: Fault | None, words: Words) -> dict[str, Any] | None:
-    if fault is None:
-        return None
-    return {"message": words.fault(fault), "hint": words.hint(fault).text, "tail": list(fault.tail)}
+def fault_document(fault: Fault, words: Words) -> dict[str, Any]:
+    """One error of a document. ``jump`` is the jump host that could not be passed, or was lost."""
+    said = {"message": words.fault(fault), "hint": words.hint(fault).text}
+    return {**said, "tail": list(fault.tail), "jump": fault.behind}
 
 
 def _error(step: StepResult, words: Words) -> dict[str, Any] | None:
     """The step's error, or why its first change that failed could not be made."""
     if step.error is not None:
-        return _fault(step.error, words)
+        return fault_document(step.error, words)
     problem = next((change.problem for change in step.changes if change.problem is not None), None)
-    return None if problem is None else {"message": problem, "hint": "", "tail": []}
+    return None if problem is None else {"message": problem, "hint": "", "tail": [], "jump": None}
 
 
 def _seconds(seconds: float) -> float:

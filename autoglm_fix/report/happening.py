@@ -26,6 +26,7 @@ from autoglm_fix.engine.results import StepStatus
 
 from .flights import WAITING, Flights, progress
 from .lines import Line, Span, Style, line
+from .outcome import status_name
 from .reasons import bare, reason
 from .summary import STATUS_STYLE
 from .tally import Tally
@@ -152,7 +153,7 @@ class Happening:
     def _finished(self, event: HostDone) -> Iterator[Line]:
         status = event.host.status.value
         if self._verbosity:
-            said = self._words.name("status", status)
+            said = self._words.name("status", status_name(event.host))
             yield self._about(
                 event.host.name, Span(said, STATUS_STYLE[status]), f" ({duration(event.host.duration_s)})"
             )

@@ -29,7 +29,15 @@ from autoglm_fix.engine.events import (
 )
 from autoglm_fix.engine.results import HostStatus
 
-from .document import SCHEMA, change_document, host_document, proof_document, result_document, step_document
+from .document import (
+    SCHEMA,
+    change_document,
+    fault_document,
+    host_document,
+    proof_document,
+    result_document,
+    step_document,
+)
 from .safe import json_text
 from .schema import definitions
 from .words import Words
@@ -54,6 +62,8 @@ _NAMES: dict[type[Event], str] = {
     HostDone: "host-done",
     RunDone: "run-done",
 }
+# These say how long it took the host to come there, its connection included.
+_TIMED = (HostLookedAt, HostLost, HostSettled, HostDone)
 # These hold texts and numbers alone.
 _PLAIN = (RunStarted, HostStarted, Doing, Progress, LogLine, PutBack, HostLookedAt, BatchStarted)
 
@@ -70,11 +80,18 @@ class JsonLines:
         self._clock = clock
         self._words = Words("en")
         self._one_at_a_time = threading.Lock()
+        self._begun: dict[str, datetime] = {}
 
     def __call__(self, event: Event) -> None:
         """Print an event."""
-        time = self._clock().isoformat(timespec="milliseconds")
-        said = {"schema": SCHEMA, "event": _NAMES[type(event)], "time": time, **self._keys(event)}
+        now = self._clock()
+        said = {
+            "schema": SCHEMA,
+            "event": _NAMES[type(event)],
+            "time": now.isoformat(timespec="milliseconds"),
+            **self._keys(event),
+            **self._took(event, now),
+        }
         with self._one_at_a_time:
             self._stream.write(json_text(said) + "\n")
             self._stream.flush()
@@ -95,11 +112,19 @@ class JsonLines:
         if isinstance(event, ProofDone):
             return {"host": event.host, "proof": proof_document(event.play, event.proof, words)}
         if isinstance(event, HostLost):
-            error = {"message": words.fault(event.error), "hint": words.hint(event.error).text}
-            return {"host": event.host, "error": {**error, "tail": list(event.error.tail)}}
+            return {"host": event.host, "error": fault_document(event.error, words)}
         if isinstance(event, HostDone):
             return {"host": event.host.name, "result": host_document(event.host, words)}
         return {"result": result_document(event.result, words)}
+
+    def _took(self, event: Event, now: datetime) -> dict[str, float]:
+        """How long a host has been at it, where an event says how far it has come. One never begun took no time."""
+        if isinstance(event, HostStarted):
+            self._begun[event.host] = now
+        if not isinstance(event, _TIMED):
+            return {}
+        name = event.host.name if isinstance(event, HostDone) else event.host
+        return {"took_s": round(max(0.0, (now - self._begun.get(name, now)).total_seconds()), 3)}
 
     def _plan(self, plan: HostPlan) -> dict[str, Any]:
         return {"host": plan.host, "steps": [step_document(step, self._words) for step in plan.steps]}
@@ -133,7 +158,9 @@ def event_schema() -> dict[str, Any]:
         HostDone: {**_keys("host"), "result": {"$ref": "#/$defs/host"}},
         RunDone: {"result": {"$ref": "#/$defs/run"}},
     }
-    lines = [_line(_NAMES[event], shape) for event, shape in shapes.items()]
+    took = {"took_s": {"type": "number", "minimum": 0}}
+    timed = {event: {**shape, **(took if event in _TIMED else {})} for event, shape in shapes.items()}
+    lines = [_line(_NAMES[event], shape) for event, shape in timed.items()]
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, "title": "autoglm-fix event", "oneOf": lines, "$defs": definitions()}
 

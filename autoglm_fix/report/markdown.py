@@ -34,6 +34,8 @@ def _lines(document: Document) -> Iterator[str]:
 def _host(name: str, host: Document, dry_run: bool) -> Iterator[str]:
     yield ""
     yield f"## {_text(name)}: {host['status']}"
+    if host["error"]:
+        yield from _error(host["error"])
     for service, said in host["services"].items():
         cause = f", cause `{said['cause']}`" if said["cause"] else ""
         yield f"- {_text(service)}: {said['status']}, symptom {said['symptom']}{cause}"
@@ -60,19 +62,29 @@ def _step(step: Document, dry_run: bool) -> Iterator[str]:
     for change in step["changes"]:
         made = "change" if change["made"] else "would be changed" if dry_run else "not changed"
         yield f"- {made}: {_text(change['summary'])} at {_code(change['target'])}"
+        if change["problem"]:
+            yield f"  - but: {_text(change['problem'])}"
         if change["diff"]:
             yield from _fenced(change["diff"])
     for declined in step["declined"]:
         yield f"- not done: {_text(declined['summary'])}"
     if step["error"]:
-        yield f"- error: {_text(step['error']['message'])}"
+        yield from _error(step["error"])
 
 
-def _fenced(diff: str) -> Iterator[str]:
-    """A diff in a code block whose fence is longer than any that a host's line could end it with."""
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", diff)), default=0))
-    yield f"  {fence}diff"
-    yield from (f"  {line}" for line in safe_lines(diff))
+def _error(error: Document) -> Iterator[str]:
+    yield f"- error: {_text(error['message'])}"
+    if error["hint"]:
+        yield f"  - {_text(error['hint'])}"
+    if error["tail"]:
+        yield from _fenced("\n".join(error["tail"]), "text")
+
+
+def _fenced(text: str, kind: str = "diff") -> Iterator[str]:
+    """A diff, or a host's last words, in a code block whose fence is longer than any that a line could end it with."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    yield f"  {fence}{kind}"
+    yield from (f"  {line}" for line in safe_lines(text))
     yield f"  {fence}"
 
 

@@ -94,7 +94,7 @@ class Masker:
 
     def _hushed(self, host: str) -> bool:
         doing = self._doing.get(host)
-        if doing is None or doing.phase == "look":
+        if doing is None or doing.phase in ("start", "look"):
             return bool(self._no_log)
         return doing.what in self._no_log
 

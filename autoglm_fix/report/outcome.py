@@ -16,10 +16,10 @@ from autoglm_fix.engine.results import (
 )
 from autoglm_fix.proof import Proof
 
-from .reasons import reason
+from .reasons import Alike, reason
 
-# More distinct outcomes than this, and hosts are put together that differ in paths or numbers only.
-_DISTINCT = 20
+# More distinct outcomes than these, and hosts are put together that share less.
+_DISTINCT = {Alike.WHOLLY: 6, Alike.BUT_OWN: 20}
 
 BAD = (StepStatus.FAILED, StepStatus.AMBIGUOUS, StepStatus.UNFIXED, StepStatus.UNKNOWN)
 _ORDER = list(HostStatus)
@@ -56,18 +56,32 @@ def verdict(host: HostResult, service: str | None = None) -> Verdict:
     repaired = any(step.status is StepStatus.FIXED for step in steps)
     if asked.status is HostStatus.VERIFIED:
         return Verdict("answers-again" if repaired and not asked.answered else "answers")
+    if asked.status is HostStatus.CLEAN and steps and all(step.status is StepStatus.SKIPPED for step in steps):
+        return Verdict("left-out")
     if asked.status is HostStatus.CLEAN and repaired:
         return Verdict("repaired")
     if asked.status is HostStatus.CLEAN and asked.answered:
         return Verdict("answers-unproved")
+    if asked.status is HostStatus.UNKNOWN and asked.symptom != "none":
+        return Verdict(*_unwell(asked.symptom))
     if asked.status in (HostStatus.FAILED, HostStatus.UNFIXED, HostStatus.PENDING):
         if (proof is not None and proof.status == "verified") or (asked.answered and not judges(proof)):
             return Verdict("answers-faults")
         judged = proof is not None and proof.status == "failed" and proof.symptom != "none"
         symptom = proof.symptom if proof is not None and judged else asked.symptom
         if symptom != "none":
-            return Verdict("badly" if symptom in ("garbage", "cut", "slow") else "silent", symptom)
+            return Verdict(*_unwell(symptom))
     return Verdict(asked.status.value)
+
+
+def status_name(host: HostResult) -> str:
+    """What a host's status is called: one that left out every step is not called clean by them."""
+    left_out = bool(host.services) and all(verdict(host, name).code == "left-out" for name in host.services)
+    return "left-out" if left_out else host.status.value
+
+
+def _unwell(symptom: str) -> tuple[str, str]:
+    return "badly" if symptom in ("garbage", "cut", "slow") else "silent", symptom
 
 
 def judges(proof: Proof | None) -> bool:
@@ -86,8 +100,10 @@ def verdicts(result: RunResult) -> list[tuple[Verdict, int, bool]]:
 
 def outcomes(result: RunResult) -> list[Outcome]:
     """Hosts that ended alike, worst first, then the most hosts first."""
-    exact = _grouped(result, True)
-    groups = exact if len(exact) <= _DISTINCT else _grouped(result, False)
+    for how in Alike:
+        groups = _grouped(result, how)
+        if len(groups) <= _DISTINCT.get(how, len(groups)):
+            break
     return sorted(groups, key=lambda group: (_ORDER.index(group.first.status), -len(group.hosts)))
 
 
@@ -128,7 +144,8 @@ def is_taken_back(host: HostResult) -> bool:
 
 def planned(host: HostResult) -> list[ChangeRecord]:
     """The changes that wait for a run that is not a dry-run, and could be made."""
-    pending = [step for step in steps_of(host) if step.status is StepStatus.PENDING]
+    # Of one that stays unfixed, too: what can be done is done, and what can't be is said.
+    pending = [step for step in steps_of(host) if step.status in (StepStatus.PENDING, StepStatus.UNFIXED)]
     return [change for step in pending for change in step.changes if change.problem is None and not change.made]
 
 
@@ -158,21 +175,22 @@ def left(step: StepResult) -> tuple[Finding, ...]:
     return errors or tuple(finding for finding in found if finding.severity == "warning")
 
 
-def _grouped(result: RunResult, exact: bool) -> list[Outcome]:
-    groups: dict[Hashable, list[str]] = {}
-    for name, host in result.hosts.items():
-        groups.setdefault(_likeness(host, exact), []).append(name)
-    return [_outcome([result.hosts[name] for name in names], exact) for names in groups.values()]
+def _grouped(result: RunResult, how: Alike) -> list[Outcome]:
+    groups: dict[Hashable, list[HostResult]] = {}
+    for host in result.hosts.values():
+        groups.setdefault(_likeness(host, how), []).append(host)
+    return [_outcome(hosts, how) for hosts in groups.values()]
 
 
-def _outcome(hosts: Sequence[HostResult], exact: bool) -> Outcome:
+def _outcome(hosts: Sequence[HostResult], how: Alike) -> Outcome:
     said = {tuple(str(step.error.values) for step in host.steps if step.error is not None) for host in hosts}
     told_of = hosts[0].status is not HostStatus.UNTOUCHED
-    return Outcome(tuple(host.name for host in hosts), tuple(hosts), not told_of or (exact and len(said) == 1))
+    exact = len(said) == 1 and (how is Alike.WHOLLY or len({_likeness(host, Alike.WHOLLY) for host in hosts}) == 1)
+    return Outcome(tuple(host.name for host in hosts), tuple(hosts), not told_of or exact)
 
 
-def _likeness(host: HostResult, exact: bool) -> Hashable:
-    why = reason(host.error, host.name, exact=exact)
+def _likeness(host: HostResult, how: Alike) -> Hashable:
+    why = reason(host.error, host.name, exact=how is not Alike.IN_KIND)
     if host.status is HostStatus.UNTOUCHED:
         return (host.status, why)  # what was found on them has been shown with the plan
     services = tuple((name, each.status, each.symptom, each.cause) for name, each in host.services.items())
@@ -186,16 +204,17 @@ def _likeness(host: HostResult, exact: bool) -> Hashable:
         for _, proof in host.proof
     )
     return (
-        *(host.status, services, proofs, tuple(alike(step, exact, host.name) for step in steps_of(host))),
+        *(host.status, services, proofs, tuple(alike(step, how, host.name) for step in steps_of(host))),
         *(why, host.rollback and host.rollback.status),
     )
 
 
-def alike(step: StepResult, exact: bool, host: str) -> Hashable:
+def alike(step: StepResult, how: Alike, host: str) -> Hashable:
     """What two hosts must share for their steps to be shown as one."""
     return (
-        *(step.name, step.service, step.status, step.provisional, reason(step.error, host, exact=exact)),
-        tuple((each.code, each.subject if exact else "") for each in (*step.findings, *step.remaining)),
-        tuple((each.kind, each.made, each.problem is None, each.target if exact else "") for each in step.changes),
+        *(step.name, step.service, step.status, step.provisional),
+        reason(step.error, host, exact=how is not Alike.IN_KIND),
+        tuple((each.code, how.of(each.subject, host)) for each in (*step.findings, *step.remaining)),
+        tuple((each.kind, each.made, each.problem is None, how.of(each.target, host)) for each in step.changes),
         tuple(each.code for each in step.declined),
     )

@@ -9,6 +9,7 @@ from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
 
 from .lines import Line, Span, Style, diff_lines, labelled, line
 from .outcome import alike, parts, told_alike, waiting
+from .reasons import Alike
 from .words import Words, amount, interrupts
 
 _FOLDED = 6
@@ -244,7 +245,10 @@ def likeness(plan: HostPlan, *, exact: bool = True) -> Hashable:
     Not ``exact``: the same kinds of them, with the same risks.
     """
     return tuple(
-        (alike(part, exact, plan.host), tuple(_change(change, exact) for change in part.changes))
+        (
+            alike(part, Alike.WHOLLY if exact else Alike.IN_KIND, plan.host),
+            tuple(_change(change, exact) for change in part.changes),
+        )
         for step in plan.steps
         for part in parts(step)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping
+from enum import Enum
 from typing import Any
 
 from autoglm_fix.engine.results import Fault
@@ -15,6 +16,24 @@ _OPEN = AsItIs("…")
 _HOST = AsItIs("HOST")
 # A word with a digit or a slash in it: a number, an address, a path, a name of a host.
 _OWN = re.compile(r"[^\s'\"(),;]*[0-9/](?:[^\s'\"(),;]*[^\s'\"(),;:.])?")
+
+
+class Alike(Enum):
+    """How much two hosts share that are shown as one.
+
+    ``WHOLLY``: all that is said; ``BUT_OWN``: all but paths, numbers and what else is a host's own; ``IN_KIND``: what
+    it is about, whatever is said.
+    """
+
+    WHOLLY = "wholly"
+    BUT_OWN = "but-own"
+    IN_KIND = "in-kind"
+
+    def of(self, text: str, host: str) -> str:
+        """What is compared of a path or a name that a host says."""
+        if self is Alike.BUT_OWN:
+            return bare(text, host)
+        return text if self is Alike.WHOLLY else ""
 
 
 def reason(fault: Fault | None, host: str, *, exact: bool = True) -> Hashable:

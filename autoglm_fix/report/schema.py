@@ -66,8 +66,9 @@ def definitions() -> dict[str, Any]:
             problem=_or_null(_TEXT),
             shared=_or_null(_TEXT),
             bytes=_or_null(_COUNT),
+            took_s=_or_null(_SECONDS),
         ),
-        "error": _object(message=_TEXT, hint=_TEXT, tail=_TEXTS),
+        "error": _object(message=_TEXT, hint=_TEXT, tail=_TEXTS, jump=_or_null(_TEXT)),
         "proof": _proof(),
         "run": _run(),
     }

@@ -72,18 +72,20 @@ class ServiceView:
             yield from self._rest(steps_of(host, name))
 
     def commands(self) -> list[str]:
-        """What to type next about these hosts, each once, with the options of this run; none where all is well."""
-        host, again = self._group.first, self._again
+        """What to type next about these hosts, each once, with the options of this run; none where nobody knows."""
+        again = self._again
         # An advice may name an option alone (`--allow kill`): it does not know the playbook.
-        if host.status in (HostStatus.INTERRUPTED, HostStatus.UNTOUCHED):
+        if self._group.first.status in (HostStatus.INTERRUPTED, HostStatus.UNTOUCHED):
             return [again.same()]
         asked = self._asked()
-        offered = [again.same(each) if each.startswith("-") else again.completed(each) for each in asked]
-        if host.error is not None:
-            return offered or [again.look(self._group.hosts)]
-        if not offered and any(step.status in BAD for step in steps_of(host)):
-            return [again.look(self._group.hosts)]
-        return offered or ([again.look(self._group.hosts)] if any(map(_doubtful, self._proofs())) else [])
+        return [again.same(each) if each.startswith("-") else again.completed(each) for each in asked]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is left to be done or doubted on these hosts."""
+        host = self._group.first
+        bad = any(step.status in BAD for step in steps_of(host))
+        return not (host.error is not None or bad or any(map(_doubtful, self._proofs())))
 
     def _asked(self) -> list[str]:
         """The commands as their sentences have them."""
@@ -136,7 +138,8 @@ class ServiceView:
                 # What another fix of the step has cured is no news.
                 if not step.changes or declined.code.startswith("restart."):
                     yield self._line("note", words.refusal(declined))
-                    yield self._line("", self._advised(words.hint(declined)))
+                    if advised := self._advised(words.hint(declined)):
+                        yield self._line("", advised)
 
     def _interruption(self, service: str) -> Iterator[Line]:
         """That callers had to go without the service: how often, for how long, and whether they were led elsewhere."""

@@ -9,7 +9,7 @@ from autoglm_fix.engine.results import HostStatus, RunResult
 from .again import Again
 from .lines import Line, Span, Style, line
 from .machines import machine_notes
-from .outcome import Outcome, is_taken_back, made, outcomes, planned, verdict, verdicts
+from .outcome import Outcome, is_taken_back, made, outcomes, planned, status_name, verdict, verdicts
 from .service_view import ServiceView
 from .words import Words, duration
 
@@ -20,6 +20,12 @@ STATUS_STYLE: dict[str, Style] = {
 }
 # As the command line has it, where it takes `-l @failed`.
 _WELL = (HostStatus.VERIFIED, HostStatus.CLEAN, HostStatus.PENDING, HostStatus.NO_SERVICE)
+# More groups than these, and of those behind the first ones only what is labelled is shown.
+_MANY = 6
+_FULL = 3
+_INDENT = 2
+# A closer look is one at so many hosts, at most.
+_LOOKED_AT = 5
 _NOT_BEGUN = (HostStatus.UNTOUCHED, HostStatus.INTERRUPTED)
 
 
@@ -47,12 +53,17 @@ class Summary:
 
     def lines(self, result: RunResult) -> Iterator[Line]:
         """The whole summary of a run."""
-        worst = next((group.first.status for group in outcomes(result)), HostStatus.CLEAN)
+        groups = outcomes(result)
+        worst = next((group.first.status for group in groups), HostStatus.CLEAN)
         yield line(Span(headline(result, self._words), STATUS_STYLE[worst.value]))
         yield line(self.changes(result))
-        for group in outcomes(result):
+        full = len(groups) if len(groups) <= _MANY or self._verbosity else _FULL
+        for group in groups[:full]:
             yield line()
             yield from self.group(group, result)
+        if groups[full:]:
+            yield line()
+            yield from self._briefly(groups[full:], result)
         notes = list(machine_notes(result, self._machines, self._words))
         if notes:
             yield line()
@@ -86,7 +97,7 @@ class Summary:
             hosts=words.count("report.hosts", len(changes)),
         )
 
-    def group(self, group: Outcome, result: RunResult) -> Iterator[Line]:
+    def group(self, group: Outcome, result: RunResult, *, brief: bool = False) -> Iterator[Line]:
         """Hosts that ended alike: who they are, then their services."""
         words = self._words
         status = group.first.status.value
@@ -96,7 +107,7 @@ class Summary:
             Span(hosts, "strong"),
             words.say("report.behind", jump=jump) if jump else "",
             words.colon,
-            Span(words.name("status", status), STATUS_STYLE[status]),
+            Span(words.name("status", status_name(group.first)), STATUS_STYLE[status]),
         ]
         if self._verbosity and len(group.hosts) == 1:
             head.append(Span(f" ({duration(group.first.duration_s)})", "faint"))
@@ -106,36 +117,67 @@ class Summary:
         for name in group.first.services if group.first.status is not HostStatus.UNTOUCHED else ():
             if len(group.first.services) > 1 or self._verbosity:
                 said = phrase(words, verdict(group.first, name).code, verdict(group.first, name).symptom, 1)
-                yield line(Span(name, "strong"), words.colon, said, indent=2)
+                yield line(Span(name, "strong"), words.colon, said, indent=_INDENT)
             yield from view.service(name)
-        if not group.exact and len(group.hosts) > 1:
-            yield line(Span(words.say("report.differ", host=group.hosts[0]), "faint"), indent=2)
+        if not (brief or group.exact) and len(group.hosts) > 1:
+            yield line(Span(words.say("report.differ", host=group.hosts[0]), "faint"), indent=_INDENT)
+
+    def _briefly(self, groups: Sequence[Outcome], result: RunResult) -> Iterator[Line]:
+        """Who they are, and of each kind of thing to say the first line."""
+        for group in groups:
+            for each in self.group(group, result, brief=True):
+                if each.label.text if each.label is not None else each.indent <= _INDENT:
+                    yield each
+        yield line(Span(self._words.say("report.brief"), "faint"))
 
     def after(self, result: RunResult) -> Iterator[Line]:
         """The commands that make the changes, or take them back, and last what to do about what is left."""
         words = self._words
         if any(map(planned, result.hosts.values())) and not any(map(made, result.hosts.values())):
             yield line(words.say("report.next-run"))
-            yield line(Span(self._again.same(), "strong"), indent=2, whole=True)
+            yield line(Span(self._again.same(), "strong"), indent=_INDENT, whole=True)
         if not result.dry_run and any(made(host) and not is_taken_back(host) for host in result.hosts.values()):
             yield line(words.say("report.next-undo"))
-            yield line(Span(self._again.undo(result.run), "strong"), indent=2, whole=True)
+            yield line(Span(self._again.undo(result.run), "strong"), indent=_INDENT, whole=True)
         groups = outcomes(result)
         repeats = _is_worth_repeating(result, groups)
         if repeats:
             yield line(words.say("report.next-failed"))
-            yield line(Span(self._again.failed(result.run), "strong"), indent=2, whole=True)
+            yield line(Span(self._again.failed(result.run), "strong"), indent=_INDENT, whole=True)
         asked: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
+        closer: list[Outcome] = []
         for group in groups:
             view = self._view(group, result)
             commands = () if repeats and group.first.status in _NOT_BEGUN else tuple(view.commands())
             asked.setdefault((view.example, commands), []).extend(group.hosts)
+            if not (commands or view.is_well or group.first.status in _NOT_BEGUN):
+                closer.append(group)
         for (example, commands), hosts in asked.items():
             if commands:
                 code = "report.next-on" if example is None else "report.next-on-example"
                 said = words.say(code, hosts=words.hosts(hosts), host=example)
                 yield line(words.say("report.next") if len(groups) == 1 and example is None else said)
-                yield from (line(Span(each, "strong"), indent=2, whole=True) for each in commands)
+                yield from (line(Span(each, "strong"), indent=_INDENT, whole=True) for each in commands)
+        fleet = len(result.hosts) > 1
+        away = [group for group in groups if fleet and group.first.status is HostStatus.UNREACHABLE]
+        yield from self._closer([group for group in closer if group not in away], fleet=fleet)
+        # A second look shows no more of a host that nobody reaches.
+        if away and not repeats:
+            yield from self._once_reached([host for group in away for host in group.hosts], result)
+
+    def _closer(self, groups: Sequence[Outcome], *, fleet: bool) -> Iterator[Line]:
+        """What to type where no advice names a command: one look for all such groups."""
+        words = self._words
+        if groups:
+            yield line(words.count("report.next-look", len(groups)) if fleet else words.say("report.next"))
+            look = self._again.look([group.hosts[0] for group in groups[:_LOOKED_AT]])
+            yield line(Span(look, "strong"), indent=_INDENT, whole=True)
+
+    def _once_reached(self, hosts: Sequence[str], result: RunResult) -> Iterator[Line]:
+        words = self._words
+        limit = "" if len(hosts) == len(result.hosts) else words.limit(hosts)
+        yield line(words.say("report.next-away", hosts=words.hosts(hosts)))
+        yield line(Span(self._again.on(limit, dry_run=result.dry_run), "strong"), indent=_INDENT, whole=True)
 
     def _view(self, group: Outcome, result: RunResult) -> ServiceView:
         return ServiceView(self._words, self._again, group, dry_run=result.dry_run, verbosity=self._verbosity)

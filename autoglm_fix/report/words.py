@@ -14,6 +14,7 @@ from autoglm_fix.fixes import Declined
 from autoglm_fix.locale import Catalogue, size
 from autoglm_fix.proof import Check, Proof
 
+from .again import OPTIONS
 from .ranges import shown
 from .secrets import HIDDEN
 
@@ -29,7 +30,7 @@ _WORK = (
     *("putting files back", "sending", "starting", "stopping", "waiting for the service", "watching the service"),
 )
 # These say why a fix is not carried out, not that there is none.
-_SAID_ALONE = ("run.held", "run.denied", "run.not-allowed")
+_SAID_ALONE = ("run.held", "run.denied", "run.not-allowed", "run.done-once")
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,10 @@ class Words:
         folded = shown(names, room, self._names)
         return folded if len(names) == 1 else f"{folded} ({self.count('report.hosts', len(names))})"
 
+    def limit(self, hosts: Iterable[str]) -> str:
+        """All of some hosts, as ``-l`` takes them."""
+        return shown(hosts, None, self._names)
+
     def joined(self, parts: Iterable[str]) -> str:
         """Parts of a sentence in a row."""
         return self.comma.join(parts)
@@ -186,7 +191,8 @@ class Words:
 def advice(filled: str) -> Advice:
     """The advice of a filled sentence: values inside backticks become shell words.
 
-    A path that a host made up must not become a second command in somebody's terminal.
+    A path that a host made up must not become a second command in somebody's terminal; and of what is an option alone,
+    only one that ``run`` has becomes a command.
     """
     text, inside = "", False
     for value, own in _PIECES.findall(filled):
@@ -196,7 +202,7 @@ def advice(filled: str) -> Advice:
         else:
             # A backtick of the host's would end the command early.
             text += (shlex.quote(value) if inside else value).replace("`", "'" if not inside else "?")
-    commands = _COMMAND.findall(text)
+    commands = [each for each in _COMMAND.findall(text) if not each.startswith("-") or each.split()[0] in OPTIONS]
     return Advice(text, commands[-1] if commands else None)
 
 

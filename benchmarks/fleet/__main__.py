@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import autoglm_fix
 
 from .contenders import Contender, contenders
 from .lab import Lab, lab
@@ -75,6 +78,8 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, default=_PEERS, help="an environment that holds, or will hold, them")
     parser.add_argument("--without-peers", action="store_true")
     options = parser.parse_args()
+    # As pip does when it installs: the peers come from there, and this tool from a working tree.
+    compileall.compile_dir(Path(autoglm_fix.__file__).parent, quiet=1)
     of = None if options.without_peers else peers(options.peers)
     with tempfile.TemporaryDirectory(prefix="fleet") as folder:
         table(Path(folder), options.hosts, [each / 1000 for each in options.round_trip], options.runs, of)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -39,11 +40,13 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._handle, keys.encode())
 
-    def end(self) -> int:
-        """Wait for the command to end; its exit code."""
+    def end(self, timeout_s: float = 60.0) -> int:
+        """Wait for the command to end; its exit code. One that does not is killed."""
+        deadline = time.monotonic() + timeout_s
         with contextlib.suppress(OSError):  # Linux says so when the other side is closed
             while self._read():
-                pass
+                if time.monotonic() > deadline:
+                    os.kill(self._pid, signal.SIGKILL)
         _, status = os.waitpid(self._pid, 0)
         os.close(self._handle)
         return os.waitstatus_to_exitcode(status)

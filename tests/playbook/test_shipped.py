@@ -62,6 +62,7 @@ def test_its_steps_go_from_what_runs_to_what_starts_and_wait_for_nothing() -> No
     ]
     assert play.steps[-1].act_on == "warning"
     assert bind_play(play, variables).hosts == "all"
+    assert bind_play(play, variables).serial == (1, "25%", "100%")
 
 
 def test_each_of_its_variables_arrives_where_it_is_used() -> None:

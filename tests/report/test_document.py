@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from autoglm_fix.authored.problems import Problem
-from autoglm_fix.engine.events import RunDone
+from autoglm_fix.engine.events import HostLost, HostSettled, HostStarted, RunDone
 from autoglm_fix.engine.results import HostStatus, Rollback, RunResult
 from autoglm_fix.report.document import bad_input_document, result_document
 from autoglm_fix.report.json import JsonReport, print_errors
@@ -74,7 +74,7 @@ def test_the_document_is_as_the_contract_says() -> None:
             "advice": "Say where good files are: `autoglm-fix run no-output -e weights_source=DIR`",
         }
     ]
-    keys = "kind target risk undo summary diff made problem shared bytes"
+    keys = "kind target risk undo summary diff made problem shared bytes took_s"
     assert list(step["changes"][0]) == keys.split()
     proof = host["proof"][0]
     keys = "play kind service status text tokens device gpu first_token_s tokens_per_s checks symptom reason points_to"
@@ -88,13 +88,19 @@ def test_an_error_is_a_message_a_hint_and_a_tail() -> None:
         "message": "permission denied reading /models/x",
         "hint": "Look at it by hand: `ls -l 'permission denied reading /models/x'`",
         "tail": [],
+        "jump": None,
     }
 
 
 def test_a_change_that_could_not_be_made_is_the_error_of_its_step() -> None:
     step = replace(runs.WEIGHTS_STEP, changes=(runs.LINK, replace(runs.LINK, problem="read-only filesystem")))
     document = printed(runs.result(runs.host("a", HostStatus.UNFIXED, step)))
-    assert document["hosts"]["a"]["steps"][0]["error"] == {"message": "read-only filesystem", "hint": "", "tail": []}
+    assert document["hosts"]["a"]["steps"][0]["error"] == {
+        "message": "read-only filesystem",
+        "hint": "",
+        "tail": [],
+        "jump": None,
+    }
 
 
 def test_sentences_are_english_whatever_the_language_of_the_console() -> None:
@@ -151,6 +157,28 @@ def test_each_event_is_a_line_that_the_schema_knows(name: str) -> None:
     first, last = out.getvalue().split("\n")[0], out.getvalue().split("\n")[-2]
     assert json.loads(first)["time"] == "2026-11-22T11:00:00.000+00:00"
     assert json.loads(last)["result"] == printed(RUNS[name])
+
+
+def test_a_host_out_of_reach_names_the_jump_host_and_how_long_it_took() -> None:
+    noon = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
+    times = iter([noon, noon + timedelta(seconds=2.5), noon + timedelta(seconds=3)])
+    out = io.StringIO()
+    listener = JsonLines(out, lambda: next(times))
+    lost = replace(runs.LOST, behind="gate")
+    for event in (HostStarted("a"), HostLost("a", lost), HostSettled("b", HostStatus.UNREACHABLE)):
+        listener(event)
+    _, one, two = map(json.loads, out.getvalue().splitlines())
+    assert (one["error"]["jump"], one["took_s"]) == ("gate", 2.5)
+    assert two["took_s"] == 0  # it was never begun
+    document = printed(runs.result(runs.host("a", HostStatus.UNREACHABLE, error=lost)))
+    assert list(document["hosts"]["a"]["error"]) == ["message", "hint", "tail", "jump"]
+    assert document["hosts"]["a"]["error"]["jump"] == "gate"
+
+
+def test_a_change_says_how_long_it_took() -> None:
+    step = replace(runs.WEIGHTS_STEP, changes=(replace(runs.LINK, took_s=1.23456), runs.LINK))
+    changes = printed(runs.result(runs.host("a", HostStatus.VERIFIED, step)))["hosts"]["a"]["steps"][0]["changes"]
+    assert [change["took_s"] for change in changes] == [1.235, None]
 
 
 def test_only_the_end_of_a_run_prints_a_document() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from autoglm_fix.connect.route import Route
 from autoglm_fix.engine.results import RunResult
-from autoglm_fix.records import Records
+from autoglm_fix.records import Records, place_of
 from autoglm_fix.report.machines import machine_notes
 from autoglm_fix.report.words import Words
 
@@ -48,11 +51,46 @@ def test_many_machines_with_several_names_are_counted() -> None:
 
 def test_what_hosts_were_is_remembered_from_run_to_run(tmp_path: Path) -> None:
     records = Records(tmp_path)
-    assert records.machines() == {}
+    places = {"a": "a ssh 10.0.0.1", "b": "b local"}
+    assert records.machines(places) == {}
     records.start("r", "p", {})
-    records.note_machines({"a": "1", "b": "2"})
-    records.note_machines({"b": "3"})
-    assert Records(tmp_path).machines() == {"a": "1", "b": "3"}
+    records.note_machines(places, {"a": "1", "b": "2"})
+    records.note_machines(places, {"b": "3"})
+    assert Records(tmp_path).machines(places) == {"a": "1", "b": "3"}
     assert records.runs() == ["r"]
     (tmp_path / "machines.json").write_text("half")
-    assert records.machines() == {}
+    assert records.machines(places) == {}
+
+
+def test_one_name_in_two_inventories_is_two_machines(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    here, there = (
+        {"gpu01": place_of("gpu01", Route("ssh", address).as_dict())} for address in ("10.0.0.1", "10.1.0.1")
+    )
+    records.note_machines(here, {"gpu01": "1"})
+    assert records.machines(there) == {}
+    records.note_machines(there, {"gpu01": "2"})
+    assert (records.machines(here), records.machines(there)) == ({"gpu01": "1"}, {"gpu01": "2"})
+
+
+def test_what_was_remembered_by_name_alone_still_counts_until_more_is_known(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    (tmp_path / "machines.json").write_text('{"gpu01": "1", "gpu02": "2"}')
+    places = {name: place_of(name, Route("ssh", name, 22).as_dict()) for name in ("gpu01", "gpu02")}
+    assert records.machines(places) == {"gpu01": "1", "gpu02": "2"}
+    records.note_machines(places, {"gpu01": "9"})
+    assert records.machines(places) == {"gpu01": "9", "gpu02": "2"}
+    assert records.machines({"gpu01": "gpu01 ssh elsewhere"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("route", "place"),
+    [
+        (Route(), "gpu01 local"),
+        (Route("ssh", "10.0.0.1", 2222, "ops", "/k"), "gpu01 ssh 10.0.0.1:2222"),
+        (Route("ssh", "10.0.0.1", options={"proxyjump": "gate", "compression": "yes"}), "gpu01 ssh 10.0.0.1 gate"),
+        (Route("docker", "vllm", options={"program": "podman", "host": "ssh://a"}), "gpu01 docker vllm ssh://a"),
+    ],
+)
+def test_a_place_is_what_leads_to_one_machine(route: Route, place: str) -> None:
+    assert place_of("gpu01", route.as_dict()) == place

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from autoglm_fix.engine.events import ChangeMade, Doing, Event, LogLine, PlansReady, Progress, RunDone, StepDone
-from autoglm_fix.engine.results import StepStatus
+from autoglm_fix.engine.results import Fault, StepStatus
 from autoglm_fix.report.console import Console
 from autoglm_fix.report.document import result_document
 from autoglm_fix.report.html import HtmlReport
@@ -301,3 +301,15 @@ def test_a_line_of_backticks_does_not_end_the_fence() -> None:
     text = markdown(result_document(runs.result(runs.host("a", runs.HostStatus.PENDING, step))))
     assert "\n  ``````diff\n  --- a\n" in text
     assert text.rstrip().endswith("\n  +# owned\n  ``````")
+
+
+def test_the_report_for_others_says_why_a_host_or_a_change_failed() -> None:
+    fault = Fault("sample.unreachable", {"reason": "no route"}, ("kex_exchange: ``` closed",))
+    lost = runs.host("gpu01", runs.HostStatus.UNREACHABLE, error=fault)
+    change = replace(runs.SETTING, made=False, problem="the folder is read-only")
+    held = runs.host("gpu02", runs.HostStatus.FAILED, replace(runs.SETTINGS_STEP, changes=(change,)))
+    text = markdown(result_document(runs.result(lost, held)))
+    assert "## gpu01: unreachable\n- error: " in text
+    assert "no route" in text
+    assert "  ````text\n  kex_exchange: ``` closed\n  ````" in text
+    assert "  - but: the folder is read-only" in text

@@ -131,7 +131,7 @@ OURS = {
     "proof": get_args(ProofStatus),
     "check": get_args(ClaimStatus),
     "claim": ["tokens", "gpu", "weights", "image"],
-    "phase": ["connect", "look", "apply", "check", "prove"],
+    "phase": ["connect", "start", "look", "apply", "check", "prove"],
     "risk": ["safe", "restart", "interrupts", "starts", "disruptive"],
     "undo": ["exact", "state", "none"],
     "rollback": ["restored", "refused", "partial"],

@@ -31,8 +31,6 @@ def of_start(waited: Evidence, url: str) -> Problem | None:
 
 def _how(ended: Evidence) -> str:
     """How the last start ended ("exit code 1", "SIGKILL (oom-kill)"), "?" where nobody says."""
-    if not ended:
-        return "?"
-    said = f"exit code {ended['code']}" if ended.get("code") is not None else ended.get("signal") or "?"
+    said = f"exit code {ended['code']}" if ended.get("code") is not None else str(ended.get("signal") or "")
     reason = "out of memory" if ended.get("out_of_memory") else ended.get("reason") or ""
-    return f"{said} ({reason})" if reason else str(said)
+    return f"{said} ({reason})" if said and reason else said or reason or "?"
