@@ -41,7 +41,8 @@ def with_imports(*names: str, later: bool = True, lean: Callable[[str], str] = s
         parts = name.split(".")
         for count in range(1, len(parts)):
             found.setdefault(".".join(parts[:count]) + ".__init__", "")
-    return found
+    # What is alike stands together, since packing looks back no further than 32 KiB.
+    return dict(sorted(found.items(), key=lambda each: (each[0].rpartition(".")[0], len(each[1]))))
 
 
 @functools.lru_cache(maxsize=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import replace
 
 from ..context import Context
@@ -11,7 +12,6 @@ from ..kernel import text
 from ..service import ServiceSpec
 from ..unknown import CannotTell
 from . import Looked, NotDefined
-from .commands import run
 from .control import Control
 from .start import starts_a_container
 from .unit import Unit, find, name_of
@@ -22,6 +22,7 @@ _SHOWN = (
     "MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,NRestarts,ExecMainStartTimestampMonotonic,"
     "ExecMainExitTimestampMonotonic,StateChangeTimestampMonotonic"
 )
+_PATIENCE_S = 15.0
 _STATES = {
     "active": "running",
     "reloading": "running",
@@ -86,10 +87,26 @@ def look(ctx: Context, spec: ServiceSpec) -> Looked:
 
 def show(name: str) -> dict[str, str]:
     """What the manager says of a unit now, by property."""
-    status, out, err = run("systemctl", "show", name, "--property=" + _SHOWN)
-    if status:
-        raise CannotTell(f"systemd does not answer: {err.strip() or out.strip() or f'exit status {status}'}")
-    return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    argv = ["systemctl", "show", name, "--property=" + _SHOWN]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            env={**os.environ, "LC_ALL": "C"},
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError as err:
+        raise CannotTell(f"systemctl cannot be run: {err.strerror}") from err
+    except subprocess.TimeoutExpired as err:
+        raise CannotTell(f"systemd does not answer within {_PATIENCE_S:g} s") from err
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip() or f"exit status {done.returncode}"
+        raise CannotTell(f"systemd does not answer: {said}")
+    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
 
 
 def is_reloaded(shown: dict[str, str], unit: Unit | None) -> bool:

@@ -14,7 +14,7 @@ from ..unknown import CannotTell
 from .generation_settings import asked_for_chats, launched_with
 from .text_file import TextFile
 from .text_files import TextFiles
-from .vocabulary import named, tokenizer_files, where
+from .vocabulary import named, tokenizer_files
 
 _TIMEOUT_S = 60.0
 _ROLES = ("bos_token", "eos_token", "pad_token", "unk_token")
@@ -162,17 +162,18 @@ class Tokenizer:
 
 
 def _parsed(file: TextFile) -> tuple[SettingsFile, dict[str, Any]]:
-    state, problem, line, column, said = file.state, file.detail, 0, 0, {}
-    if state == "ok":
+    place = file.name, file.inside, file.host
+    if file.state == "ok":
         try:
             said = json.loads(file.text)
-            if not isinstance(said, dict):
-                state, problem, said = "broken", "it is no table", {}
-        except json.JSONDecodeError as err:
-            state, problem, line, column = "broken", where(err), err.lineno, err.colno
         except (ValueError, RecursionError) as err:
-            state, problem = "broken", clean(str(err))
-    return SettingsFile(file.name, file.inside, file.host, state, problem, line, column), said
+            from .faults import fault
+
+            return SettingsFile(*place, "broken", **fault(err)), {}
+        if isinstance(said, dict):
+            return SettingsFile(*place, "ok"), said
+        return SettingsFile(*place, "broken", "it is no table"), {}
+    return SettingsFile(*place, file.state, file.detail), {}
 
 
 def _templates(

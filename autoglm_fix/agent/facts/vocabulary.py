@@ -92,12 +92,10 @@ def _read(files: TextFiles, ids: set[int]) -> Vocabulary:
         return Vocabulary(file, "broken", file.detail)
     try:
         vocab, added, kind = _tokens(json.loads(raw.decode("utf-8-sig")))
-    except json.JSONDecodeError as err:
-        return Vocabulary(file, "broken", where(err), err.lineno, err.colno)
-    except (ValueError, RecursionError) as err:
-        return Vocabulary(file, "broken", clean(str(err)))
-    except (KeyError, TypeError, AttributeError, IndexError) as err:
-        return Vocabulary(file, "broken", f"it is no tokenizer: {clean(repr(err))}")
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError) as err:
+        from .faults import fault
+
+        return Vocabulary(file, "broken", **fault(err, "tokenizer"))
     if not vocab and not added:
         return Vocabulary(file, "broken", "it holds no tokens")
     unlike = [
@@ -153,11 +151,6 @@ def _made(
         return Vocabulary(file, "partial", tokens=tokens, roles=roles)
     highest = max(max(vocab.values()), max(added, default=-1))
     return Vocabulary(file, "ok", "", 0, 0, kind, len(vocab), highest, tokens, roles, lacking)
-
-
-def where(err: json.JSONDecodeError) -> str:
-    """What is wrong with a JSON text, and where."""
-    return f"{clean(err.msg)} in line {err.lineno}, column {err.colno}"
 
 
 def named(said: Any) -> str:

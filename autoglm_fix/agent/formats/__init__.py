@@ -114,17 +114,9 @@ def stand_in(head: bytes, size: int, form: str) -> Content | None:
     ``head`` is the first 512 bytes or more.
     """
     if head.startswith(b"version https://git-lfs") and size < 1024:
-        said: dict[str, str] = {}
-        for line in head[:1024].decode("utf-8", "replace").splitlines():
-            key, _, value = line.partition(" ")
-            said[key] = value
-        oid, promised = said.get("oid", ""), said.get("size", "")
-        return Content(
-            form,
-            "lfs-pointer",
-            expected_size=int(promised) if promised.isascii() and promised.isdigit() and len(promised) < 16 else None,
-            sha256=oid[7:] if re.match(r"sha256:[0-9a-f]{64}$", oid) else None,
-        )
+        from .pointers import pointer
+
+        return pointer(head, form)
     start = head[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith(_PAGES) or (size < 4096 and start.startswith(_ERRORS)):
         return Content(form, "html", problem=clean(head[:120].decode("utf-8", "replace")))

@@ -112,12 +112,10 @@ def _absolute(folders: Folders, who: Who, python: str, working_dir: str, path: s
         python = os.path.join(who.home, python[2:])
     inside = os.path.normpath(os.path.join(working_dir, python))
     reached = folders.reach.follow(inside)
-    if reached.dangling is not None:
-        raise CannotTell(f"the service's Python {inside} is a link to nothing")
-    if reached.seen is None and reached.barrier:
-        raise CannotTell(f"{reached.barrier} keeps {who.name} from the service's Python {inside}")
     if reached.seen is None:
-        raise CannotTell(f"the service's Python {inside} is not there")
+        from .unreached import why
+
+        raise why(reached, who, inside)
     return inside
 
 

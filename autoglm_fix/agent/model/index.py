@@ -8,8 +8,6 @@ from typing import Dict, Iterable, Set
 
 from ..formats import clean
 
-_SHOWN = 5
-
 
 @dataclass(frozen=True)
 class Disagreement:
@@ -66,9 +64,9 @@ def disagreement(shard: str, promised: Iterable[str], found: Iterable[str]) -> D
     wanted, there = set(promised), set(found)
     if wanted == there:
         return None
-    absent, unlisted = sorted(wanted - there), sorted(there - wanted)
-    shown = [[clean(each) for each in names[:_SHOWN]] for names in (absent, unlisted)]
-    return Disagreement(shard, len(absent), shown[0], len(unlisted), shown[1])
+    from .mismatch import mismatch
+
+    return mismatch(shard, wanted - there, there - wanted)
 
 
 def _is_below(name: str) -> bool:
