@@ -42,9 +42,9 @@ class Packets(Packetizer):
         """Left out, and with it a thread for each connection: the phases have their own deadlines."""
 
     def write_all(self, out: Buffer) -> None:
-        if self._greeted:
+        # The greeting was said when the connection stood, before there was anything of paramiko's.
+        if self._greeted or bytes(memoryview(out)[:4]) != b"SSH-":
             super().write_all(out)
-        # Said when the connection stood, before there was anything of paramiko's.
         self._greeted = True
 
     def send_message(self, data: Message) -> None:
