@@ -27,7 +27,7 @@ class Lock:
     def take(self, run: str, who: str, despite: bool = False) -> dict[str, Any]:
         """Take the host's lock until it is given back, or until this process ends: one repair at a time.
 
-        Returns ``{"held_by": None}`` with who held it ``last``, or who holds it, since when, in which run;
+        Returns ``{"held_by": None}`` with who held it ``last``, or who holds it, since when, in which run and process;
         ``{"problem", "folder"}`` where the directory cannot be written, ``{"hold": reason}`` where somebody has put the
         host on hold, unless it is taken ``despite`` that.
         """
@@ -51,7 +51,7 @@ class Lock:
         try:
             last = os.pread(handle, 4096, 0).decode("utf-8", "replace")
             os.ftruncate(handle, 0)
-            os.pwrite(handle, f"run {run} of {who}, since {since}".encode(), 0)
+            os.pwrite(handle, f"run {run} of {who}, since {since}, process {os.getpid()}".encode(), 0)
         except OSError as err:
             os.close(handle)
             return {"problem": err.strerror, "folder": self._state.folder}

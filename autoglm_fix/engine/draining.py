@@ -67,7 +67,8 @@ class Draining:
             self._undrain = Undrain(
                 self.spec.name,
                 self.spec.undrain,
-                self.spec.drain,
+                # To undo this run must not take from callers what an earlier one had drained.
+                self.spec.drain if self.left_by is None else [],
                 timeout=self.spec.drain_timeout,
                 says="drain.undrain",
                 values=_said(self.spec.undrain),
@@ -123,10 +124,21 @@ class Draining:
         if slot is None or not self.drained:
             return
         slot.outcome = slot.outcome if slot.outcome in (StepStatus.FAILED, StepStatus.AMBIGUOUS) else StepStatus.UNFIXED
-        fault = Fault("run.still-drained", {"service": self.spec.name, "command": _plainly(self.spec.undrain)})
+        fault = self._say(slot, "run.still-drained")
+        slot.error = slot.error or fault
+
+    def is_left(self) -> None:
+        """Whatever kept this run from its proof: where it has drained the service and not undrained it, it says so."""
+        slot = self._beside
+        if slot is not None and self._drained and not any(each.problem for each in slot.drains):
+            self._say(slot, "run.left-drained")
+
+    def _say(self, slot: Slot, code: str) -> Fault:
+        """Why it stays drained, and how that is ended by hand, beside the command that was not run."""
+        fault = Fault(code, {"service": self.spec.name, "command": _plainly(self.spec.undrain)})
         said = f"{_ENGLISH.text(fault.code, **fault.values)}. {_ENGLISH.part(fault.code, 'advice', fault.values)}"
         slot.drains = [replace(each, problem=said) for each in slot.drains]
-        slot.error = slot.error or fault
+        return fault
 
     def taken_back(self) -> None:
         """The host has taken the interruption back, and undrained it with that."""

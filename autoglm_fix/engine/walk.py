@@ -312,6 +312,7 @@ class ServiceWalk:
 
     def results(self) -> list[StepResult]:
         """Every step as it stands now, in the play's order."""
+        self._draining.is_left()
         return [self._result(index) for index in range(len(self.script.steps))]
 
     def _every_slot(self) -> list[Slot]:

@@ -57,7 +57,8 @@ def verdict(host: HostResult, service: str | None = None) -> Verdict:
     if asked.status is HostStatus.VERIFIED:
         return Verdict("answers-again" if repaired and not asked.answered else "answers")
     if asked.status is HostStatus.CLEAN and steps and all(step.status is StepStatus.SKIPPED for step in steps):
-        return Verdict("left-out")
+        # Where the host itself went wrong, nothing was left out: nobody got so far.
+        return Verdict("left-out" if host.error is None else host.status.value)
     if asked.status is HostStatus.CLEAN and repaired:
         return Verdict("repaired")
     if asked.status is HostStatus.CLEAN and asked.answered:

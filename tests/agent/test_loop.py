@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -116,6 +117,7 @@ def test_the_lock_is_held_by_one_and_names_its_holder(state_dir: Path) -> None:
     held = second.lock("run-2", "bob@desk")["held_by"]
     first.close()
     assert "run run-1 of ann@desk, since " in held
+    assert re.search(r", process \d+$", held)  # where it hangs, somebody has to end it
     taken = second.lock("run-2", "bob@desk")
     assert (taken["held_by"], taken["last"]) == (None, held)
     second.unlock()

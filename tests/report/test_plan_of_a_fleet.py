@@ -87,4 +87,6 @@ def test_the_first_batch_is_named() -> None:
 def test_what_is_interrupted_says_how_many_at_a_time() -> None:
     steps = (StepResult("play", "step", "autoglm", "weights", StepStatus.PENDING, changes=(RESTART,)),)
     told = lines([HostPlan(f"gpu{n}", steps) for n in range(40)], most_out="25%")
-    assert told[-1] == ("It interrupts 40 services (autoglm); of the replicas of one model at most 25% at a time.")
+    assert told[-1] == (
+        "It interrupts 40 services (autoglm); of the replicas of one model that answer, at most 25% at a time."
+    )

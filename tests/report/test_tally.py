@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -23,6 +24,7 @@ from autoglm_fix.engine.events import (
 from autoglm_fix.engine.results import Fault, HostStatus, StepStatus
 from autoglm_fix.report.flights import Flights
 from autoglm_fix.report.happening import Happening
+from autoglm_fix.report.outcome import status_name
 from autoglm_fix.report.tally import Tally
 from autoglm_fix.report.words import Words
 
@@ -131,3 +133,11 @@ def test_hosts_that_hang_alike_are_one_line() -> None:
 def test_a_batch_is_named(terminal: bool) -> None:
     text = printed([START, PLANS, BatchStarted(2, 5, HOSTS[:16])], terminal=terminal, width=120)
     assert "batch 2 of 5" in text and "gpu[000:015] (16 hosts)" in text
+
+
+def test_a_host_that_nobody_got_into_has_left_nothing_out() -> None:
+    skipped = replace(runs.WEIGHTS_STEP, status=StepStatus.SKIPPED, findings=(), changes=())
+    left_out = runs.host("a", HostStatus.CLEAN, skipped)
+    assert status_name(left_out) == "left-out"
+    refused = Fault("sample.unreachable", {"reason": "no password"})
+    assert status_name(replace(left_out, error=refused, status=HostStatus.FAILED)) == "failed"

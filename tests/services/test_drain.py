@@ -130,6 +130,10 @@ def test_what_a_killed_run_left_drained_is_undrained_by_the_next(host: Host, ser
 
     first = carry_out(dataclasses.replace(to_lose, connect=connect), listen=lose)
     assert first.hosts["gpu01"].status in (HostStatus.AMBIGUOUS, HostStatus.UNREACHABLE)
+    (left,) = (each for step in first.hosts["gpu01"].steps for each in step.changes if each.kind == "undrain")
+    assert f"still drained. The next run undrains it once it answers. By hand, on the host: {SAYS}/ctl" in str(
+        left.problem
+    )
     assert said(host) == ["drain by nobody"]
 
     told = run(host, served, dry_run=True)
@@ -140,4 +144,6 @@ def test_what_a_killed_run_left_drained_is_undrained_by_the_next(host: Host, ser
     result = run(host, served)
     assert result.counts == {"verified": 1}
     assert said(host) == ["drain by nobody", "undrain by nobody"]
+    undo(host, result.run)
+    assert said(host) == ["drain by nobody", "undrain by nobody"], "callers keep what answers"
     assert run(host, served, dry_run=True).hosts["gpu01"].steps[0].changes == ()

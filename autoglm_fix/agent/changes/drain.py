@@ -85,7 +85,10 @@ class Drain:
 
 @dataclass(frozen=True)
 class Undrain:
-    """Run ``argv``, by which a drained service gets requests again. Taken back, it is drained once more (``drain``)."""
+    """Run ``argv``, by which a drained service gets requests again.
+
+    Taken back, it is drained once more (``drain``); where that is empty, nothing is done.
+    """
 
     path: str
     argv: list[str]
