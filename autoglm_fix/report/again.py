@@ -39,13 +39,18 @@ class Again:
         """The same run again, on the hosts on which it did not end well."""
         return self.run(*self.choices, "-l", f"@failed:{run}")
 
-    def same(self, option: str = "") -> str:
-        """The same run, with an option as it is written in a sentence (``--allow kill``)."""
+    def same(self, option: str = "", *, dry_run: bool = False) -> str:
+        """The same run, with an option as it is written in a sentence (``--allow kill``).
+
+        What a dry-run advises is a ``dry_run`` as well: pasted, it changes nothing.
+        """
         choices, words = list(self.choices), shlex.split(option)
         if words[:1] == ["--allow"] and "--allow" in choices:
             at = choices.index("--allow") + 1
             choices[at], words = ",".join((choices[at], *words[1:])), []
-        return self.run(*choices, *(word for word in words if word not in choices))
+        return self.run(
+            *choices, *(word for word in words if word not in choices), *(("--dry-run",) if dry_run else ())
+        )
 
     def completed(self, command: str) -> str:
         """An offered command of ours with the options of this run, which its sentence cannot know."""

@@ -49,7 +49,13 @@ def _host(name: str, host: Document, dry_run: bool) -> Iterator[str]:
         yield f"### Proof of {_text(proof['service'])}: {proof['status']}"
         if proof["text"]:
             yield f"> {_text(proof['text'])}"
-        yield from (f"- {check['name']}: {check['status']}" for check in proof["checks"])
+        yield from (f"- {check['name']}: {_claim(check)}" for check in proof["checks"])
+
+
+def _claim(check: Document) -> str:
+    """A claim's status. Never let a CPU's answer read like a GPU's."""
+    seen = check["evidence"]
+    return f"{check['status']} ({seen['device']}, {seen['allowed_by']})" if "allowed_by" in seen else check["status"]
 
 
 def _step(step: Document, dry_run: bool) -> Iterator[str]:

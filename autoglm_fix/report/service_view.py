@@ -76,9 +76,11 @@ class ServiceView:
         again = self._again
         # An advice may name an option alone (`--allow kill`): it does not know the playbook.
         if self._group.first.status in (HostStatus.INTERRUPTED, HostStatus.UNTOUCHED):
-            return [again.same()]
+            return [again.same(dry_run=self._dry_run)]
         asked = self._asked()
-        return [again.same(each) if each.startswith("-") else again.completed(each) for each in asked]
+        return [
+            again.same(each, dry_run=self._dry_run) if each.startswith("-") else again.completed(each) for each in asked
+        ]
 
     @property
     def is_well(self) -> bool:

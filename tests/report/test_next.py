@@ -82,3 +82,13 @@ def test_what_can_be_done_of_a_step_that_stays_unfixed_is_counted_and_offered() 
     text = summary(runs.result(runs.host("a", HostStatus.UNFIXED, step), dry_run=True))
     assert f"{len(step.changes)} change would be made on 1 host" in text
     assert f"To make these changes:\n  {RUN}" in text
+
+
+PASSWORD = {"program": "sudo", "user": "root", "host": "gpu01"}
+
+
+def test_what_a_dry_run_advises_is_a_dry_run() -> None:
+    refused = of(HostStatus.FAILED, "gpu01", error=Fault("become.password-needed", PASSWORD))
+    texts = {dry: summary(runs.result(*refused, dry_run=dry)).split("\n") for dry in (True, False)}
+    assert f"  {RUN} --ask-become-pass --dry-run" in texts[True]
+    assert f"  {RUN} --ask-become-pass" in texts[False]

@@ -79,7 +79,7 @@ def test_many_distinct_plans_are_a_line_each_after_the_first_ones() -> None:
 def test_the_first_batch_is_named() -> None:
     batches = (("gpu001", "gpu017", "gpu444"), ("gpu002", "gpu003"), ("gpu004",))
     assert lines(distinct(6), batches=batches)[-1] == (
-        "First: gpu[001,017,444] (3 hosts), with one of every distinct plan; then 3 hosts in 2 batches."
+        "First: gpu[001,017,444] (3 hosts), with one of every kind of plan; then 3 hosts in 2 batches."
     )
     assert "First:" not in "\n".join(lines(distinct(6), batches=batches[:1]))
 

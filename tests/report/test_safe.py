@@ -12,6 +12,7 @@ import pytest
 
 from autoglm_fix.engine.events import ChangeMade, Doing, Event, LogLine, PlansReady, Progress, RunDone, StepDone
 from autoglm_fix.engine.results import Fault, StepStatus
+from autoglm_fix.proof import Check, Proof
 from autoglm_fix.report.console import Console
 from autoglm_fix.report.document import result_document
 from autoglm_fix.report.html import HtmlReport
@@ -313,3 +314,10 @@ def test_the_report_for_others_says_why_a_host_or_a_change_failed() -> None:
     assert "no route" in text
     assert "  ````text\n  kex_exchange: ``` closed\n  ````" in text
     assert "  - but: the folder is read-only" in text
+
+
+def test_an_answer_of_the_cpu_never_reads_like_one_of_the_gpu() -> None:
+    allowed = Check("gpu", "pass", {"device": "cpu", "allowed_by": "require_gpu: false"})
+    proof = Proof("autoglm", "verified", checks=(allowed,))
+    host = replace(runs.host("a", runs.HostStatus.VERIFIED), proof=(("play", proof),))
+    assert "\n- gpu: pass (cpu, require_gpu: false)" in markdown(result_document(runs.result(host)))
