@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from . import options, reaching
 if TYPE_CHECKING:
     from autoglm_fix.authored.vault import Keyring
     from autoglm_fix.connect.connections import Connections
-    from autoglm_fix.connect.route import JumpLogins
+    from autoglm_fix.connect.route import Credentials, JumpLogins
     from autoglm_fix.inventory.routes import Asked, Reach
 
     from .survey import NotLooked, Surveyed
@@ -73,10 +74,24 @@ def command(
     secrets = Secrets([*keys.values, *secrets_of({host: to for host, (to, _) in routes.items()})])
     for said in says.not_looked(failed, secrets):
         click.echo(f"autoglm-fix: {said}", err=True)
-    _print(seen, routes, format_, output, says)
+    given_to = [to.credentials for to, _ in routes.values()]
+    words = words_of_next(inventories, known["host_words"], given_to, typed=known["asked"].credentials)
+    _print(seen, routes, format_, output, says, words)
     if not failed:
         return 0
     return options.UNREACHABLE if all(why.unreachable for why in failed.values()) else options.FAILED
+
+
+def words_of_next(
+    inventories: Sequence[str], host_words: Sequence[str], given_to: Iterable[Credentials], *, typed: Credentials
+) -> list[str]:
+    """The options that the next command needs beside what was found, which holds no secret.
+
+    The passwords that an inventory gave are found where they were.
+    """
+    from_inventories = any(set(each.words) - set(typed.words) for each in given_to)
+    own = [word for name in inventories for word in ("-i", name)] if from_inventories else []
+    return [*own, *host_words]
 
 
 def _routes(inventories: tuple[str, ...], limit: str | None, asked: Asked, keys: Keyring) -> tuple[Routes, JumpLogins]:
@@ -159,7 +174,9 @@ def _print(
     format_: str,
     output: Path | None,
     says: Sentences,
+    words: Sequence[str],
 ) -> None:
+    """What was found, and the next command: ``words`` are the options by which these hosts were reached."""
     from autoglm_fix.report.safe import json_text
 
     from .telling import document, told, written
@@ -180,7 +197,7 @@ def _print(
                 click.echo(written(seen, variables, says), nl=False)
             name = str(output) if output is not None else "inventory.yml"
             click.echo(f"\n{says.text('next' if output is not None else 'save-and-next', file=name)}")
-            click.echo(f"  autoglm-fix run no-output -i {name} --dry-run")
+            click.echo(f"  {shlex.join(['autoglm-fix', 'run', 'no-output', '-i', name, *words, '--dry-run'])}")
 
 
 def _write(path: Path, text: str) -> None:

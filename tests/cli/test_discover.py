@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from autoglm_fix.cli.discover import words_of_next
+from autoglm_fix.connect.route import Credentials
 from tests import models, nvml, shards
 from tests.hosts.servers import free_port, transformers_serve
 
@@ -155,6 +157,22 @@ def test_a_driver_that_hangs_keeps_nothing_else_from_being_found(tmp_path: Path)
         said = autoglm_fix("discover", "--format", "json", LD_LIBRARY_PATH=str(driver), NVML_FAULT="hang")
     assert of_model(said, str(model))
     assert said.document["hosts"][0]["unseen"][0] == "GPUs: the driver does not answer"
+
+
+@pytest.mark.parametrize(
+    ("given_to", "expected"),
+    [
+        ([Credentials()], ["-b", "-K"]),
+        ([Credentials(become_password="typed")], ["-b", "-K"]),
+        ([Credentials(become_password="typed"), Credentials("of-a-vault", "typed")], ["-i", "hosts.ini", "-b", "-K"]),
+    ],
+    ids=["none", "typed", "of an inventory"],
+)
+def test_the_next_command_takes_passwords_whence_they_came(
+    given_to: list[Credentials], expected: list[str]
+) -> None:
+    typed = Credentials(become_password="typed")
+    assert words_of_next(["hosts.ini"], ["-b", "-K"], given_to, typed=typed) == expected
 
 
 def test_the_inventory_is_written_once_and_is_one_that_run_takes(tmp_path: Path, state_dir: Path) -> None:
