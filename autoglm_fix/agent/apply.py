@@ -7,25 +7,18 @@ import stat
 from typing import Any, Iterable
 
 from .changes import CannotChange, from_wire, kind_of
-from .changes.keep import Inverse, keep, make_folders, missing_parents, obstacle, put_back, replace
+from .changes.keep import Inverse, keep, make_folders, missing_parents, put_back, replace
 from .collect import plain
 from .context import Context
 from .journal import Journal
 from .shared import alone, resources
 from .state import State
 
-# Bytes that a run's journal may come to; nothing is changed without one.
-_A_JOURNAL = 64 * 1024
-
 
 def preview(ctx: Context, state: State, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """For each change: its diff, why it could not be made, and what other hosts share of it. Writes nothing."""
     made = [from_wire(wire) for wire in changes]
-    previews = [{**plain(change.preview(ctx)), **resources(ctx, change)} for change in made]
-    unkept = obstacle(os.path.join(state.folder, "runs"), _A_JOURNAL)
-    for each in previews if unkept else ():
-        each["problem"] = each["problem"] or f"no journal can be kept: {unkept}"
-    return previews
+    return [{**plain(change.preview(ctx)), **resources(ctx, change)} for change in made]
 
 
 def apply(ctx: Context, state: State, run: str, step: str, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -234,17 +234,6 @@ def test_a_read_only_filesystem_is_named_before_anything_is_tried(other_disk: Pa
     assert preview.problem == f"the filesystem of {other_disk} is read-only"
 
 
-def test_where_no_journal_could_be_kept_the_preview_says_so(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    changes = [edit(tmp_path / "config.json", "[]")]
-    with disk(tmp_path / "small", size="256k") as small:
-        state = State(str(small / "state"))
-        assert apply.preview(CTX, state, changes)[0]["problem"] is None
-        (small / "ballast").write_bytes(b"x" * (os.statvfs(small).f_bavail * os.statvfs(small).f_frsize))
-        problem = apply.preview(CTX, state, changes)[0]["problem"]
-        assert problem.startswith(f"no journal can be kept: {small} has 0 bytes free")
-
-
 def test_a_splice_that_would_give_another_content_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
