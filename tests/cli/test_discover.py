@@ -168,9 +168,7 @@ def test_a_driver_that_hangs_keeps_nothing_else_from_being_found(tmp_path: Path)
     ],
     ids=["none", "typed", "of an inventory"],
 )
-def test_the_next_command_takes_passwords_whence_they_came(
-    given_to: list[Credentials], expected: list[str]
-) -> None:
+def test_the_next_command_takes_passwords_whence_they_came(given_to: list[Credentials], expected: list[str]) -> None:
     typed = Credentials(become_password="typed")
     assert words_of_next(["hosts.ini"], ["-b", "-K"], given_to, typed=typed) == expected
 

@@ -68,7 +68,8 @@ def test_a_proof_is_json(case: dict[str, Any]) -> None:
 def test_every_sentence_has_a_case() -> None:
     source = Path(__file__).parents[2] / "autoglm_fix/locale/en/proof.yml"
     codes = {check.code for case in CASES for check in judged(case).checks}
-    assert set(yaml.safe_load(source.read_text("utf-8"))) - codes == set()
+    # A host on hold is not asked, so that there is nothing to judge: tests/engine/test_holding.py.
+    assert set(yaml.safe_load(source.read_text("utf-8"))) - codes == {"proof.on-hold"}
 
 
 def test_a_cpu_that_is_allowed_says_so() -> None:

@@ -18,8 +18,9 @@ def of_start(waited: Evidence, url: str) -> Problem | None:
     if waited["why"] == "ended":
         ended = service.get("ended") or {}
         first = ("timeouts",) if ended.get("reason") == "timeout" else ()
-        values_of_end = {**values, "state": service.get("state") or "gone", "how": _how(ended)}
-        code = "endpoint.ended" if values_of_end["how"] else "endpoint.not-there"
+        state = service.get("state") or "gone"
+        values_of_end = {**values, "state": state, "how": _how(ended)}
+        code = "endpoint.not-there" if state == "absent" else "endpoint.ended"
         return Problem(code, "crashed", (*first, *_OF_A_START), values_of_end, tail=tail)
     if waited["why"] == "stuck":
         return Problem("endpoint.start-stuck", "hang", ("timeouts", *_OF_A_START), values, tail=tail)
@@ -31,7 +32,7 @@ def of_start(waited: Evidence, url: str) -> Problem | None:
 
 
 def _how(ended: Evidence) -> str:
-    """How the last start ended ("exit code 1", "SIGKILL (oom-kill)"), empty where nobody says."""
+    """How the last start ended ("exit code 1", "SIGKILL (oom-kill)"), "?" where nobody says."""
     said = f"exit code {ended['code']}" if ended.get("code") is not None else str(ended.get("signal") or "")
     reason = "out of memory" if ended.get("out_of_memory") else ended.get("reason") or ""
-    return f"{said} ({reason})" if said and reason else said or reason
+    return f"{said} ({reason})" if said and reason else said or reason or "?"
