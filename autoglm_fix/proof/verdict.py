@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autoglm_fix.diagnostics import Symptom
+
 from .claim import Evidence, rounded, verdict
 from .gpu import described, judge_gpu
 from .image import judge_image
@@ -32,8 +34,9 @@ def judge(evidence: Evidence, *, service: str, require_gpu: bool) -> Proof:
     blamed = [claim for claim in claims if claim.status == "fail"]
     if status == "unproved":
         blamed = [claim for claim in claims if claim.status == "unproved"]
-    # Wrong weights explain a garbled answer, not the other way round.
-    if blamed and blamed[0].symptom == "garbage":
+    symptom: Symptom = next((claim.symptom for claim in blamed if claim.symptom != "none"), "none")
+    # Wrong weights explain a garbled answer, or an empty one, not the other way round.
+    if symptom in ("garbage", "empty"):
         blamed.sort(key=lambda claim: claim.name != "weights")
     main = probe.get("main") or {}
     text = visible(main.get("answer", ""))
@@ -47,7 +50,7 @@ def judge(evidence: Evidence, *, service: str, require_gpu: bool) -> Proof:
         first_token_s=rounded(main.get("first_token_s")),
         tokens_per_s=rounded(main.get("tokens_per_s")),
         checks=tuple(claim.check for claim in claims),
-        symptom=next((claim.symptom for claim in blamed if claim.symptom != "none"), "none"),
+        symptom=symptom,
         points_to=tuple(dict.fromkeys(each for claim in blamed for each in claim.points_to)),
         code=blamed[0].code if blamed else None,
         values=blamed[0].evidence if blamed else {},
