@@ -262,12 +262,12 @@ def test_ipv4_is_tried_beside_a_broken_ipv6(host: Host, known_hosts: Path, betwe
 
 
 @contextlib.contextmanager
-def stopped_soon() -> Iterator[threading.Event]:
-    stop = threading.Event()
+def stopped_soon(stop: threading.Event) -> Iterator[None]:
+    """The run is stopped while what is inside waits: long before the 60 s that it would have."""
     timer = threading.Timer(0.3, stop.set)
     timer.start()
     began = time.monotonic()
-    yield stop
+    yield
     assert time.monotonic() - began < 30
     timer.join()
 
@@ -276,8 +276,8 @@ def test_a_stopped_run_gives_up_who_is_in_the_middle_of_the_login(host: Host, kn
     settings = ("AuthorizedKeysFile=none", "AuthorizedKeysCommand=/bin/sleep 1000", "AuthorizedKeysCommandUser=root")
     host.run("/usr/sbin/sshd", "-p", "2201", "-o", "PidFile=/run/stalls.pid", *(f"-o{each}" for each in settings))
     to = replace(route(host, known_hosts, timeout_s=60), port=2201)
-    before = held()
-    with stopped_soon() as stop, links(stop) as made, pytest.raises(NotConnected) as caught:
+    before, stop = held(), threading.Event()
+    with links(stop) as made, stopped_soon(stop), pytest.raises(NotConnected) as caught:
         made.link("gpu01", to, Credentials())
     assert caught.value.code == "connect.stopped"
     assert held_again(before) == before
@@ -288,11 +288,11 @@ def test_a_stopped_run_gives_up_who_is_in_the_middle_of_the_login(host: Host, kn
 def test_a_stopped_run_gives_up_who_does_not_open_a_channel(
     host: Host, known_hosts: Path, between: Proxy, what: str
 ) -> None:
-    before = held()
-    with stopped_soon() as stop, links(stop) as made:
+    before, stop = held(), threading.Event()
+    with links(stop) as made:
         one = made.link("gpu01", route(host, known_hosts, between.port, timeout_s=60), Credentials())
         between.frozen.set()
-        with pytest.raises((NotConnected, Interrupted)) as caught:
+        with stopped_soon(stop), pytest.raises((NotConnected, Interrupted)) as caught:
             one.execute("echo here") if what == "a session" else one.tunnel("127.0.0.1", 22, 60.0)
         one.close()
     assert isinstance(caught.value, Interrupted) or caught.value.code == "connect.stopped"
