@@ -47,6 +47,11 @@ def option_edits(command: Command, name: str, value: str | bool | None) -> list[
     return edits + [WordEdit(each.first, each.end) for each in rest]
 
 
+def overriding(command: Command, name: str, value: str | bool) -> WordEdit:
+    """The edit that gives an option a value behind all others, of which the last counts."""
+    return WordEdit(command.stop, command.stop, _spelled(name, value))
+
+
 def variable_edits(command: Command, name: str, value: str | None) -> list[WordEdit] | None:
     """The edits of a variable that the command's own words set; None where they do not."""
     if name not in command.front.sets:

@@ -8,7 +8,7 @@ from itertools import pairwise, product
 
 from autoglm_fix.agent.facts.service import Service
 
-from .change import WordEdit, edited_words, option_edits, variable_edits
+from .change import WordEdit, edited_words, option_edits, overriding, variable_edits
 from .place import Place, Word, gap_before, insert, remove, replace
 from .reading import Reading, reading
 from .shapes import Edit
@@ -64,6 +64,17 @@ def _with_option(service: Service, found: Reading, name: str, value: str | bool 
         return found
     if not may_add and name not in found.command.options:
         raise NotEdited("not-found-in-text")
+    try:
+        return _edited(service, found, edits)
+    except NotEdited:
+        # What cannot be changed in the server's own file is outranked by the command line.
+        in_file = any(each.first in found.of_file for each in edits)
+        if not in_file or value is None or value is False:
+            raise
+        return _edited(service, found, [overriding(found.command, name, value)])
+
+
+def _edited(service: Service, found: Reading, edits: Sequence[WordEdit]) -> Reading:
     wanted = _Wanted(edited_words(found.start.argv, edits), None, found.manager.limits(), found.manager.type)
     return _of_words(service, found, edits, wanted)
 

@@ -11,6 +11,7 @@ from autoglm_fix.agent.facts.service import Service
 from . import env_file
 from .command import Command, understand
 from .compose import Project
+from .config_file import configured
 from .place import Start
 from .record import ARGV, Record, recorded
 from .shapes import Launch
@@ -50,11 +51,16 @@ class Manager(Protocol):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a definition says: the start, shells opened, and its command understood."""
+    """What a definition says: the start, shells opened, and its command understood.
+
+    Options of a ``--config`` file stand among the words, ``of_file`` says which; ``argv`` is the command without them.
+    """
 
     manager: Manager
     start: Start
     command: Command
+    argv: tuple[str, ...] = ()
+    of_file: range = range(0)
 
     @property
     def is_clear(self) -> bool:
@@ -82,7 +88,19 @@ def reading(service: Service, texts: Texts) -> Reading:
         passed = [env_file.variables(text.key, text.text, "docker") for text in files if text is not None]
         variables = {each.name: each.word for variables in passed for each in variables}
         start = replace(start, environment=variables)
-    return Reading(manager, start, command)
+    return _with_file(Reading(manager, start, command, start.argv), texts)
+
+
+def _with_file(found: Reading, texts: Texts) -> Reading:
+    """With the options of its ``--config`` file, where that was read."""
+    added = configured(found.command, found.start, texts)
+    if added is None:
+        return found
+    at, words = added
+    start = replace(found.start, words=(*found.start.words[:at], *words, *found.start.words[at:]))
+    command = understand(start.argv)
+    options = {name: value for name, value in command.options.items() if name != "--config"}
+    return replace(found, start=start, command=replace(command, options=options), of_file=range(at, at + len(words)))
 
 
 def live(service: Service) -> Reading | None:
@@ -90,9 +108,10 @@ def live(service: Service) -> Reading | None:
     running = service.running
     if running is None or not running.argv:
         return None
-    manager = Record(service, recorded(Texts(), running.argv, running.environment or {}, False))
+    files = {text.key: text for text in texts_of(service).kind("config")}
+    manager = Record(service, recorded(Texts(files), running.argv, running.environment or {}, False))
     start = opened(manager.start(), manager.texts)
-    return Reading(manager, start, understand(start.argv))
+    return _with_file(Reading(manager, start, understand(start.argv), start.argv), manager.texts)
 
 
 def launch(found: Reading, service: Service) -> Launch:
@@ -104,7 +123,7 @@ def launch(found: Reading, service: Service) -> Launch:
         user = user or start.user or (defined.user if defined is not None else None)
         folder = folder or start.working_dir or (defined.working_dir if defined is not None else None)
     return Launch(
-        argv=start.argv,
+        argv=found.argv,
         environment=found.environment(),
         engine=command.engine,
         options=command.options,

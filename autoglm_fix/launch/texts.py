@@ -18,8 +18,6 @@ from .traced import Splice, spliced
 _LONGEST = 1 << 18
 # What packages install or the running system makes: their drop-ins are not for people to edit.
 _OF_PACKAGES = ("/usr/", "/lib/", "/run/")
-# Texts that stand in no file (a container's record) have keys that are no path.
-RECORD = "record"
 
 
 @dataclass(frozen=True)

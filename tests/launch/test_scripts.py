@@ -51,7 +51,7 @@ def started(script: str, argv: list[str], environment: dict[str, str], folder: P
     shell = script.partition("\n")[0].removeprefix("#!")
     variables = {"PATH": f"{tools}:{os.defpath}", "SEEN": str(seen), **environment}
     done = subprocess.run(
-        [shell, str(path), *argv], env=variables, cwd=folder, capture_output=True, text=True, timeout=30, check=False
+        [shell, str(path), *argv], env=variables, cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
     assert seen.exists(), done.stderr
     found: dict[str, Any] = json.loads(seen.read_text())

@@ -93,7 +93,7 @@ IMPOSSIBLE: list[tuple[str, str]] = []
 
 def seen(host: Host, name: str) -> dict[str, Any]:
     """What the server was given, once it has said so."""
-    host.run("sh", "-c", f"timeout 20 sh -c 'until grep -q argv /var/tmp/{name}; do sleep 0.05; done'", check=False)
+    host.run("sh", "-c", f"timeout 120 sh -c 'until grep -q argv /var/tmp/{name}; do sleep 0.05; done'", check=False)
     found: dict[str, Any] = json.loads(host.run("cat", f"/var/tmp/{name}").stdout)
     return found
 

@@ -49,6 +49,14 @@ def option(name: str, otherwise: str) -> str:
     return found
 
 
+def configured() -> None:
+    """The options of the ``--config`` file in front of the command's own, as vLLM puts them: lines ``key: value``."""
+    path = option("--config", "")
+    lines = Path(path).read_text().splitlines() if path else []
+    pairs = [line.partition("#")[0].partition(":") for line in lines if line.partition("#")[0].strip()]
+    sys.argv[1:1] = [word for key, _, value in pairs for word in (f"--{key.strip()}", value.strip())]
+
+
 def memory() -> Memory:
     """Of the first GPU that it may use. Ends where there is none."""
     nodes = [path for path in glob.glob("/dev/nvidia[0-9]*") if not os.access(path, os.R_OK | os.W_OK)]
@@ -119,6 +127,7 @@ def read(seconds: float) -> None:
 
 
 def main() -> None:
+    configured()
     model = option("--model", "")
     sys.stderr.write(f"(APIServer pid={os.getpid()}) INFO vLLM API server version 0.12.0, model {model}\n")
     if not Path(model, "config.json").is_file():

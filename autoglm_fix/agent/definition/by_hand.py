@@ -14,9 +14,9 @@ from . import Looked, NotDefined
 from .processes import argvs, end_of, everyone
 
 _LISTENS = "0A"
+_OURS = re.compile(r"autoglm[-_]fix")
 _HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "::")
 _ENGINES = re.compile(r"python|pypy|vllm|sglang|llama|ollama|transformers|text-generation|lmdeploy|xinference")
-_OURS = re.compile(r"autoglm[-_]fix")
 
 
 def defined(ctx: Context, spec: ServiceSpec) -> Definition:
@@ -114,13 +114,13 @@ def _is_ours(address: str) -> bool:
 def _by_words(spec: ServiceSpec) -> int:
     """The first process, seen from the root of its tree, whose command names the service's model or is its command."""
     model = (spec.model or "").rstrip("/")
-    others = _ancestors(os.getpid())
-    words = argvs(pid for pid in everyone() if pid not in others)
+    above = ancestors(os.getpid())  # they look, and serve nothing
+    words = argvs(pid for pid in everyone() if pid not in above)
     fitting = {
         pid
         for pid, argv in words.items()
         if _ENGINES.search(" ".join(map(os.path.basename, argv[:3])))
-        and not any(_OURS.search(os.path.basename(word)) for word in argv[:4])
+        and not is_ours(argv)
         and ((model and any(_names(word, model) for word in argv)) or _is(argv, spec.command))
     }
     for pid in sorted(fitting):
@@ -129,17 +129,23 @@ def _by_words(spec: ServiceSpec) -> int:
     return 0
 
 
+def is_ours(argv: list[str]) -> bool:
+    """Whether this command is this tool: its own options name models and services, too."""
+    return any(_OURS.search(os.path.basename(word)) for word in argv[:4])
+
+
+def ancestors(pid: int) -> set[int]:
+    """The process, and all above it."""
+    found = set()
+    while pid > 0 and pid not in found:
+        found.add(pid)
+        pid = parent(pid)
+    return found
+
+
 def _names(word: str, model: str) -> bool:
     return word.rstrip("/") == model or word.rstrip("/").endswith("=" + model)
 
 
 def _is(argv: list[str], command: list[str]) -> bool:
     return len(command) > 1 and argv[-len(command) + 1 :] == command[1:]
-
-
-def _ancestors(pid: int) -> set[int]:
-    found = set()
-    while pid > 0 and pid not in found:
-        found.add(pid)
-        pid = parent(pid)
-    return found

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Iterator
 
+from ..collect import plain
 from ..context import Context
 from ..facts.service import Service
 from ..kernel import parent
@@ -35,6 +36,11 @@ def live(ctx: Context) -> Service:
     looked: Looked = of(spec.manager).look(ctx, spec)
     pid = looked.pid if looked.pid and alive(looked.pid) else _first(looked.pids)
     now_runs = running(pid, looked.pids) if pid else None
+    if looked.defined and "--config" in str(plain([looked.defined, now_runs])):
+        from .config_file import config_sources
+
+        added = config_sources(ctx.view, ctx.service.user, looked.defined, now_runs)
+        looked = replace(looked, defined=replace(looked.defined, sources=[*looked.defined.sources, *added]))
     since = now_runs.since if now_runs else 0.0
     reads = list(dict.fromkeys(looked.reads))
     now = time.time()

@@ -62,8 +62,11 @@ def contents(paths: Iterable[str]) -> dict[str, bytes | None]:
     found: dict[str, bytes | None] = {}
 
     def read() -> None:
-        while waiting:
-            path = waiting.pop()
+        while True:
+            try:
+                path = waiting.pop()
+            except IndexError:  # a thread that had hung goes on as well, and may have taken the last one
+                return
             try:
                 with open(path, "rb") as source:
                     found[path] = source.read(_LONGEST)

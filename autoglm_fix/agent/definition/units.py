@@ -9,18 +9,6 @@ from __future__ import annotations
 import re
 from typing import Iterator
 
-_ESCAPES = dict(zip("abfnrtvs\\\"'", "\a\b\f\n\r\t\v \\\"'"))
-_CODE = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})")
-_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Zµμ]*)")
-_UNITS = {
-    **dict.fromkeys(("usec", "us", "µs", "μs"), 1e-6),
-    **dict.fromkeys(("msec", "ms"), 1e-3),
-    **dict.fromkeys(("seconds", "second", "sec", "s", ""), 1.0),
-    **dict.fromkeys(("minutes", "minute", "min", "m"), 60.0),
-    **dict.fromkeys(("hours", "hour", "hr", "h"), 3600.0),
-    **dict.fromkeys(("days", "day", "d"), 86400.0),
-    **dict.fromkeys(("weeks", "week", "w"), 604800.0),
-}
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|\$)")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*\Z")
 
@@ -54,13 +42,10 @@ def words(text: str) -> list[str]:
         char = text[at]
         at += 1
         if char == "\\" and at < len(text):
-            code = _CODE.match(text, at)
-            if code:
-                word = (word or "") + chr(int(code[1] or code[2] or code[3] or code[4], 8 if code[4] else 16))
-                at = code.end()
-            else:
-                word = (word or "") + _ESCAPES.get(text[at], "\\" + text[at])
-                at += 1
+            from .escapes import unescaped
+
+            char, at = unescaped(text, at)
+            word = (word or "") + char
         elif quote:
             quote, word = ("", word) if char == quote else (quote, (word or "") + char)
         elif char in "'\"":
@@ -144,11 +129,10 @@ def _filled(found: re.Match[str], variables: dict[str, str]) -> str:
 
 def seconds(text: str) -> float | None:
     """A time span in seconds ("1min 30s", "90"); None for ``infinity`` and for what is none."""
-    total, at = 0.0, 0
-    while text[at:].strip():
-        part = _SPAN.match(text, at)
-        if part is None or part[2] not in _UNITS:
-            return None
-        total += float(part[1]) * _UNITS[part[2]]
-        at = part.end()
-    return total if at else None
+    if text == "infinity":
+        return None
+    if text.isdecimal():
+        return float(text)
+    from .spans import span
+
+    return span(text)

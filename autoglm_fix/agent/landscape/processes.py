@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from dataclasses import replace
 
+from ..definition.by_hand import ancestors, is_ours
 from ..definition.processes import argvs, contents, end_of, everyone, running
 from ..facts.landscape import Process
-from ..kernel import stat
+from ..kernel import parent
+from ..sockets import LISTEN, address, port_of, rows
 from .words import ENGINES, PYTHON, RUNNERS, python_and_program
 
 _MOST = 60
@@ -19,19 +20,13 @@ _WEIGHTS = re.compile(
 _LIBRARIES = re.compile(
     r"/(libtorch_cpu|libtorch_cuda|libllama|libggml|libcublas|libcudart|libonnxruntime)\b[^/\n]*$", re.MULTILINE
 )
-_OURS = re.compile(r"autoglm[-_]fix")
-_LISTENS = "0A"
 
 
 def processes(gpu: dict[int, int]) -> list[Process]:
     """Those that are worth a look, the oldest first. ``gpu`` are the bytes that each holds on GPUs."""
     words = argvs(everyone())
-    ours = _ancestors()
-    pids = [
-        pid
-        for pid, argv in words.items()
-        if pid not in ours and not any(_OURS.search(os.path.basename(word)) for word in argv[:4])
-    ]
+    above = ancestors(os.getpid())  # they look, and serve nothing
+    pids = [pid for pid, argv in words.items() if pid not in above and not is_ours(argv)]
     named = [pid for pid in pids if ENGINES.search(" ".join(words[pid][:12]))]
     pythons = [pid for pid in pids if _is_python(pid, words[pid])]
     looked = list(dict.fromkeys([*(pid for pid in pids if pid in gpu), *named, *pythons]))
@@ -64,7 +59,7 @@ def _process(pid: int, argv: list[str], tables: dict[str, dict[str, str]]) -> Pr
     python, program = (None, None) if elsewhere else python_and_program(argv, now.working_dir)
     return Process(
         now,
-        int((stat(pid)[1:2] or ["0"])[0]),
+        parent(pid),
         _group(pid),
         sorted({tables[network][socket] for socket in _sockets(pid) if socket in tables[network]}),
         network != end_of("/proc/self/ns/net"),
@@ -72,16 +67,6 @@ def _process(pid: int, argv: list[str], tables: dict[str, dict[str, str]]) -> Pr
         python=python,
         program=program,
     )
-
-
-def _ancestors() -> set[int]:
-    """This process and all above it: they look, and serve nothing."""
-    found: set[int] = set()
-    pid = os.getpid()
-    while pid > 0 and pid not in found:
-        found.add(pid)
-        pid = int((stat(pid)[1:2] or ["0"])[0])
-    return found
 
 
 def _is_python(pid: int, argv: list[str]) -> bool:
@@ -132,24 +117,10 @@ def _listening(pid: int) -> dict[str, str]:
     """The sockets that listen in a process's network, with their address and port."""
     found = {}
     for table in ("tcp", "tcp6"):
-        try:
-            with open(f"/proc/{pid}/net/{table}", encoding="ascii", errors="replace") as lines:
-                for line in lines:
-                    fields = line.split()
-                    if len(fields) > 9 and fields[3] == _LISTENS:
-                        address, _, port = fields[1].rpartition(":")
-                        found[f"socket:[{fields[9]}]"] = f"{_address(address)}:{int(port, 16)}"
-        except (OSError, ValueError):
-            continue
+        for row in rows(f"/proc/{pid}/net/{table}"):
+            if row[3] == LISTEN:
+                found[f"socket:[{row[9]}]"] = f"{address(row[1].partition(':')[0])}:{port_of(row[1])}"
     return found
-
-
-def _address(written: str) -> str:
-    """The kernel writes an address as words of 32 bits, each the other way round."""
-    raw = b"".join(bytes.fromhex(written[at : at + 8])[::-1] for at in range(0, len(written), 8))
-    if len(raw) == 4:
-        return socket.inet_ntop(socket.AF_INET, raw)
-    return f"[{socket.inet_ntop(socket.AF_INET6, raw)}]"
 
 
 def _group(pid: int) -> str:

@@ -19,6 +19,7 @@ from ..definition.unwell import ended
 from ..facts.landscape import Managed
 from ..facts.service import Service
 from ..unknown import CannotTell
+from ..view import View
 from .words import ENGINES, python_and_program
 
 _MOST = 40
@@ -111,11 +112,17 @@ def _listed() -> str:
 def _managed(name: str, unseen: list[str]) -> Managed | None:
     """A unit with its state; where systemd does not answer once, it is not asked again."""
     try:
-        definition = find(name).definition(name)
+        definition = find(name).definition()
     except NotDefined:
         return None
-    if not definition.argv:
+    argv = definition.argv
+    if not argv:
         return None
+    if any(word.startswith("--config") for word in argv):
+        from ..definition.config_file import config_sources
+
+        added = config_sources(View(), definition.user, definition, None)
+        definition = replace(definition, sources=[*definition.sources, *added])
     service = Service(name[: -len(".service")], "systemd", "unknown", definition, handle={"unit": name})
     pids: list[int] = []
     if is_up() and not unseen:
@@ -132,4 +139,4 @@ def _managed(name: str, unseen: list[str]) -> Managed | None:
             pids = tree(*{*processes_of(shown.get("ControlGroup", "")), *([main] if main else [])})
             over = ended(shown) if state not in ("running", "starting") else None
             service = replace(service, state=state, ended=over)
-    return Managed(service, pids, *python_and_program(definition.argv, definition.working_dir))
+    return Managed(service, pids, *python_and_program(argv, definition.working_dir))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import socket
-import struct
 import time
 from functools import partial
 from typing import Any, Callable, Iterator
@@ -15,8 +13,10 @@ from ..context import Context
 from ..endpoint.owner import name_of
 from ..facts.start_up import Wait
 from ..kernel import stat
+from ..sockets import LISTEN, address, port_of, rows
 
-_SYN_SENT, _CLOSED, _ESTABLISHED, _LISTEN = "02", "07", "01", "0A"
+_SYN_SENT, _CLOSED, _ESTABLISHED = "02", "07", "01"
+_MAPPED = "[::ffff:"
 _DNS = 53
 _PATIENCE_S = 10.0
 _REMOTE = ("nfs", "nfs4", "cifs", "smb3", "ceph", "lustre", "glusterfs", "gpfs", "beegfs", "9p", "virtiofs", "fuse")
@@ -27,14 +27,14 @@ _CACHES = ("/.locks/", "/huggingface/", "/modelscope/", "/triton", "/torch_exten
 def waits(ctx: Context, service: Any, pids: list[int]) -> list[Wait]:
     """All waits that can be told, each once.
 
-    Who looks at files of a filesystem that hangs, hangs as well: a child does, and may be left behind.
+    Looking at files on a filesystem that hangs would hang us as well: children do it, which may be left behind.
     """
     deadline = time.monotonic() + _PATIENCE_S
     ways: list[Callable[[], Iterator[Wait]]] = [
         partial(_sockets, pids),
         partial(_disks, ctx, pids),
         partial(_locks, pids),
-        partial(_left, ctx, service),
+        partial(_abandoned_locks, service),
     ]
     asked = [Apart(partial(_say, find)) for find in ways]
     found = [Wait(**each) for child in asked for each in child.answer(deadline).get("waits", ())]
@@ -47,45 +47,38 @@ def _say(find: Callable[[], Iterator[Wait]], sink: int) -> None:
 
 def listening(pids: list[int]) -> list[int]:
     """The TCP ports on which these processes take connections."""
-    return sorted(
-        {int(row[1].rpartition(":")[2], 16) for _pid, kind, row in _own(pids) if kind < "u" and row[3] == _LISTEN}
-    )
+    tcp = (row for _pid, kind, row in _socket_rows(pids) if kind.startswith("tcp"))
+    return sorted({port_of(row[1]) for row in tcp if row[3] == LISTEN})
 
 
-def _own(pids: list[int]) -> Iterator[tuple[int, str, list[str]]]:
-    """The rows of the kernel's tables about sockets of these processes."""
+def _socket_rows(pids: list[int]) -> Iterator[tuple[int, str, list[str]]]:
+    """The rows of the kernel's tables that are about sockets of these processes: pid, kind of table, fields."""
     for pid in pids:
-        own = _links(pid, "socket:[")
+        own = _open_paths(pid, "socket:[")
         for kind in ("tcp", "tcp6", "udp", "udp6") if own else ():
-            for row in _table(f"/proc/{pid}/net/{kind}"):
-                if len(row) > 9 and f"socket:[{row[9]}]" in own:
+            for row in rows(f"/proc/{pid}/net/{kind}"):
+                if f"socket:[{row[9]}]" in own:
                     yield pid, kind, row
 
 
 def _sockets(pids: list[int]) -> Iterator[Wait]:
-    """Connections that nobody takes, and questions to a name server."""
-    for pid, _kind, row in _own(pids):
-        address, _, port = row[2].partition(":")
-        number = int(port, 16)
+    """Connections that nobody accepts, and questions to a name server."""
+    for pid, _kind, row in _socket_rows(pids):
+        to, port = _address(row[2].partition(":")[0]), port_of(row[2])
         if row[3] == _SYN_SENT:
-            yield Wait("connect", f"{_address(address)}:{number}", pid)
-        elif number == _DNS and row[3] in (_ESTABLISHED, _CLOSED):
-            yield Wait("dns", _address(address), pid)
+            yield Wait("connect", f"{to}:{port}", pid)
+        elif port == _DNS and row[3] in (_ESTABLISHED, _CLOSED):
+            yield Wait("dns", to, pid)
 
 
 def _address(written: str) -> str:
-    """An address out of the kernel's tables: words of 32 bits in the machine's own order."""
-    words = [int(written[at : at + 8], 16) for at in range(0, len(written), 8)]
-    raw = struct.pack(f"={len(words)}I", *words)
-    if len(words) == 1:
-        return socket.inet_ntop(socket.AF_INET, raw)
-    if raw[:12] == b"\0" * 10 + b"\xff\xff":
-        return socket.inet_ntop(socket.AF_INET, raw[12:])
-    return f"[{socket.inet_ntop(socket.AF_INET6, raw)}]"
+    """An address as people write it; one of IPv4 that an IPv6 socket has, as that of IPv4."""
+    found = address(written)
+    return found[len(_MAPPED) : -1] if found.startswith(_MAPPED) and "." in found else found
 
 
 def _disks(ctx: Context, pids: list[int]) -> Iterator[Wait]:
-    """Processes that the kernel does not let go, and the network filesystem that they have files on."""
+    """Processes in uninterruptible sleep, and the network filesystem that they have files on."""
     for pid in pids:
         for task in _tasks(pid):
             fields = _read(f"{task}/stat").rpartition(")")[2].split()
@@ -101,7 +94,7 @@ def _tasks(pid: int) -> list[str]:
 
 def _filesystem(ctx: Context, pid: int) -> str:
     """The remote filesystem that holds the model or an open file; nothing is asked of the filesystem itself."""
-    paths = [*_links(pid, "/"), ctx.declared.model or ""]
+    paths = [*_open_paths(pid, "/"), ctx.declared.model or ""]
     best = ("", "")
     for line in _read(f"/proc/{pid}/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
@@ -118,7 +111,7 @@ def _locks(pids: list[int]) -> Iterator[Wait]:
     """Locks that a process is queued for, and locks of caches that others hold."""
     holders: dict[str, int] = {}
     queued: list[tuple[int, str]] = []
-    for row in _table("/proc/locks", skip=0):
+    for row in map(str.split, _read("/proc/locks").splitlines()):
         blocked = row[1:2] == ["->"]
         words = row[2:] if blocked else row[1:]
         if len(words) < 5 or not words[3].lstrip("-").isdigit():
@@ -145,7 +138,7 @@ def _path_of(where: str, pids: list[int]) -> str:
     """The path of a locked file, found among what these processes have open; else its device and inode."""
     inode = where.rpartition(":")[2]
     for pid in pids:
-        for link, path in _open(pid):
+        for link, path in _open_files(pid):
             try:
                 if str(os.stat(link).st_ino) == inode:
                     return path
@@ -158,8 +151,8 @@ def _who(pid: int) -> str:
     return f"{name_of(pid) or '?'} (pid {pid})" if pid > 0 else ""
 
 
-def _left(ctx: Context, service: Any) -> Iterator[Wait]:
-    """Lock files of torch's extensions that a build has left behind: who finds one waits for ever."""
+def _abandoned_locks(service: Any) -> Iterator[Wait]:
+    """Lock files of torch's extensions that a build left behind: a process that finds one waits for ever."""
     variables = {**((service.defined and service.defined.environment) or {}), **(service.running.environment or {})}
     home = variables.get("HOME") or os.path.expanduser(f"~{service.running.user}")
     folder = variables.get("TORCH_EXTENSIONS_DIR") or os.path.join(home, ".cache", "torch_extensions")
@@ -168,7 +161,7 @@ def _left(ctx: Context, service: Any) -> Iterator[Wait]:
     found = [each for depth in ("*", "*/*") for each in glob.glob(os.path.join(glob.escape(at), depth, "lock"))]
     if not found:
         return
-    held = {path for pid in _everyone() for _link, path in _open(pid)}
+    held = {path for pid in _everyone() for _link, path in _open_files(pid)}
     for path in found:
         inside = path[len(root) :]
         if inside not in held and inside + " (deleted)" not in held:
@@ -179,11 +172,11 @@ def _everyone() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and stat(int(name))]
 
 
-def _links(pid: int, beginning: str) -> set[str]:
-    return {path for _link, path in _open(pid) if path.startswith(beginning)}
+def _open_paths(pid: int, beginning: str) -> set[str]:
+    return {path for _link, path in _open_files(pid) if path.startswith(beginning)}
 
 
-def _open(pid: int) -> list[tuple[str, str]]:
+def _open_files(pid: int) -> list[tuple[str, str]]:
     """The open files of a process: the link below /proc, and where it leads."""
     folder = f"/proc/{pid}/fd"
     found = []
@@ -196,10 +189,6 @@ def _open(pid: int) -> list[tuple[str, str]]:
     except OSError:
         pass
     return found
-
-
-def _table(path: str, skip: int = 1) -> list[list[str]]:
-    return [line.split() for line in _read(path).splitlines()[skip:]]
 
 
 def _read(path: str) -> str:
