@@ -97,10 +97,8 @@ class Records:
         return Record(run, start["playbook"], start["hosts"], end["document"], end["changed"], start.get("reason"))
 
     def runs(self) -> list[str]:
-        """All run ids, oldest first."""
-        if not self._folder.is_dir():
-            return []
-        return sorted(path.name for path in self._folder.iterdir())
+        """The ids of all runs that were noted, oldest first. A folder without a start is of one that never began."""
+        return sorted(path.parent.name for path in self._folder.glob("*/start.json"))
 
     def newest_change(self) -> Record:
         """The newest run that changed something and has not been undone. NoSuchRun where there is none."""
@@ -123,11 +121,14 @@ class Records:
 
 
 def _write(folder: Path, name: str, value: Mapping[str, Any]) -> None:
+    """Write a file whole or not at all: an undo must find how hosts are reached, whenever this process is killed."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(value), indent=1)
-    handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    new = folder / f".{name}-{os.getpid()}"
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as out:
         out.write(text)
+    os.replace(new, folder / name)
 
 
 def _read(path: Path) -> Any:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, Iterable
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Tuple
 
 from .changes import CannotChange, from_wire, kind_of
 from .changes.keep import Inverse, keep, make_folders, missing_parents, put_back, replace
 from .collect import plain
 from .context import Context
-from .journal import Journal
+from .journal import BrokenJournal, Journal
 from .shared import alone, resources
 from .state import State
+
+if TYPE_CHECKING:
+    _ByNumber = Tuple[Dict[int, Dict[str, Any]], Dict[int, Dict[str, Any]]]
 
 
 def preview(ctx: Context, state: State, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -25,7 +28,8 @@ def apply(ctx: Context, state: State, run: str, step: str, changes: list[dict[st
     """Make the changes in order; stop at the first that fails.
 
     Returns one entry a change: ``{"made": True}``, ``{"made": False, "problem", "hint", "tail"}``, and
-    nothing for those never begun. Each is in the journal before it happens.
+    nothing for those never begun. Each is in the journal before it happens. ``taken_back``: whether one that was
+    begun, and failed, is as it was; it is missing where nothing was begun.
     """
     journal = Journal(state, run)
     results: list[dict[str, Any]] = []
@@ -36,10 +40,16 @@ def apply(ctx: Context, state: State, run: str, step: str, changes: list[dict[st
                 _make(ctx, journal, number, step, wire)
         except (CannotChange, OSError) as err:
             told = {"hint": getattr(err, "hint", ""), "tail": getattr(err, "tail", [])}
-            results.append({"made": False, "problem": str(err), **told})
+            results.append({"made": False, "problem": str(err), **told, **_left_by(journal, number)})
             return results
         results.append({"made": True})
     return results
+
+
+def _left_by(journal: Journal, number: int) -> dict[str, bool]:
+    """What is said of a change that failed: whether it was taken back, where it was begun."""
+    intents, outcomes = _by_number(journal)
+    return {"taken_back": number in outcomes} if number in intents else {}
 
 
 def _make(ctx: Context, journal: Journal, number: int, step: str, wire: dict[str, Any]) -> None:
@@ -97,7 +107,7 @@ def _put_back_or_why(ctx: Context, entry: dict[str, Any]) -> str:
 
 
 def _now(ctx: Context, entry: dict[str, Any]) -> list[Any]:
-    """What tells that somebody has edited what an intent changed."""
+    """A fingerprint of what an intent changed: it differs once somebody has edited that."""
     if "before" in entry:
         found: list[Any] = kind_of(entry["change"]["kind"]).fingerprint(ctx, entry["before"])
         return found
@@ -105,13 +115,20 @@ def _now(ctx: Context, entry: dict[str, Any]) -> list[Any]:
 
 
 def recover(ctx: Context, state: State) -> list[str]:
-    """Put back every change whose making was cut off half-way. Returns what was touched."""
+    """Put back every change whose making was cut off half-way. Returns what was touched.
+
+    A run whose journal is broken is left as it is, and said.
+    """
     reverted = []
     for run in state.runs():
         journal = Journal(state, run)
-        intents, outcomes = _by_number(journal)
+        try:
+            intents, outcomes = _by_number(journal)
+        except BrokenJournal as err:
+            ctx.log(str(err))
+            continue
         cut_off = sorted(set(intents) - set(outcomes), reverse=True)
-        _know(intents[number] for number in cut_off)
+        _import_kinds(intents[number] for number in cut_off)
         for count, number in enumerate(cut_off):
             ctx.progress("putting files back", count, len(cut_off), "files")
             entry = intents[number]
@@ -139,13 +156,23 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     Returns an entry a change: ``path``, ``state`` (``would-restore``, ``would-remove`` for what was not
     there before, then ``restored``, ``removed`` or ``failed``, or ``refused``), ``problem``, and whether a service is
     interrupted by it (``interrupts``). Where one path was edited since, nothing at all is touched unless ``force``.
+    Of a run whose journal is broken nothing is touched either: its one entry is the journal, ``failed``.
     """
     journal = Journal(state, run)
-    intents, outcomes = _by_number(journal)
+    try:
+        return _undo(ctx, state, journal, _by_number(journal), force, dry_run)
+    except BrokenJournal as err:
+        return [{"path": err.path, "state": "failed", "problem": str(err), "interrupts": False}]
+
+
+def _undo(
+    ctx: Context, state: State, journal: Journal, known: _ByNumber, force: bool, dry_run: bool
+) -> list[dict[str, Any]]:
+    intents, outcomes = known
     # What was cut off has no outcome; ``recover`` puts it back as soon as the lock is held.
     results = {number: outcomes.get(number, {"result": "cut off"})["result"] for number in intents}
     acted = {number: intents[number] for number in sorted(intents) if results[number] in ("made", "cut off")}
-    _know(intents.values())
+    _import_kinds(intents.values())
     if acted:
         acted.update({number: intents[number] for number in intents if _runs_with_it(intents[number], results[number])})
     made = _in_order_of_undo(acted)
@@ -163,6 +190,13 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
     refused = any(entry["problem"] for entry in report) and not force
     if dry_run or refused:
         return [{**entry, "state": "refused"} for entry in report] if refused else report
+    again = {number: report[made.index(number)] for number in _undrained_since(state, acted, made)}
+    for number, entry in again.items():
+        entry["problem"] = _drained_again_or_why(ctx, acted[number])
+    if any(entry["problem"] for entry in again.values()) and not force:
+        for number in (number for number, entry in again.items() if not entry["problem"]):
+            _put_back_or_why(ctx, acted[number])
+        return [{**entry, "state": "refused"} for entry in report]
     for count, (number, entry) in enumerate(zip(made, report)):
         ctx.progress("putting files back", count, len(made), "files")
         entry["problem"] = _put_back_or_why(ctx, intents[number]) or None
@@ -173,6 +207,30 @@ def undo(ctx: Context, state: State, run: str, force: bool, dry_run: bool) -> li
         for each in _same_state(number, acted):
             journal.append({"outcome": each, "result": "undone"})
     return report
+
+
+def _undrained_since(state: State, acted: dict[int, dict[str, Any]], made: list[int]) -> list[int]:
+    """The drains of services that a later run has undrained, where this undo interrupts a service."""
+    kinds = {number: acted[number]["change"]["kind"] for number in made if _is_of_state(acted[number])}
+    drains = [number for number, kind in kinds.items() if kind == "drain"]
+    if not drains or not set(kinds.values()) - {"drain", "undrain"}:
+        return []
+    from .drained import drained
+
+    # Its own undrain drains it as it is taken back.
+    known = {_target(acted[number]) for number, kind in kinds.items() if kind == "undrain"} | set(drained(state))
+    return [number for number in drains if _target(acted[number]) not in known]
+
+
+def _drained_again_or_why(ctx: Context, entry: dict[str, Any]) -> str | None:
+    """Drain a service as a run did; why not, where that cannot be done. It is undrained then."""
+    kind: Any = kind_of("drain")
+    try:
+        kind.make_again(ctx, entry["change"], entry["before"])
+    except CannotChange as err:
+        more = _put_back_or_why(ctx, entry)
+        return f"{err}; and {more}" if more else str(err)
+    return None
 
 
 def _runs_with_it(entry: dict[str, Any], result: str) -> bool:
@@ -203,7 +261,7 @@ def _in_order_of_undo(intents: dict[int, dict[str, Any]]) -> list[int]:
 
 
 def _touched(entry: dict[str, Any]) -> tuple[str, str]:
-    """What two intents have in common where the later one went on from the earlier one."""
+    """What an intent acted on: two that are equal in this changed the same path, or the same service's state."""
     return entry["change"]["kind"] if _is_of_state(entry) else "", _target(entry)
 
 
@@ -212,8 +270,8 @@ def _is_of_state(entry: dict[str, Any]) -> bool:
     return "before" in entry and kind_of(entry["change"]["kind"]).undo == "state"
 
 
-def _know(entries: Iterable[dict[str, Any]]) -> None:
-    """Have every kind at hand before anything is put back: one that has not been sent yet stops here."""
+def _import_kinds(entries: Iterable[dict[str, Any]]) -> None:
+    """Import the code of every kind of change before anything is put back: what was not sent yet is missed now."""
     for entry in entries:
         if "before" in entry:
             kind_of(entry["change"]["kind"])
@@ -226,7 +284,7 @@ def _target(entry: dict[str, Any]) -> str:
     return str(from_wire(entry["change"]).path)
 
 
-def _by_number(journal: Journal) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
+def _by_number(journal: Journal) -> _ByNumber:
     intents, outcomes = {}, {}
     for entry in journal.entries():
         if "intent" in entry:

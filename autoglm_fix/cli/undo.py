@@ -113,7 +113,7 @@ def _bring_back(
         tell.show(record.run, preview)
     ready = [host for host in preview if host.restored and (host.ok or force)]
     if dry_run or not ready:
-        if not dry_run and any(host.refused for host in preview):
+        if not dry_run and any(each.state == "refused" for host in preview for each in host.restored):
             click.echo(tell.words.say("undo.refused-all"))
         if not dry_run and record.document is None and all(host.ok for host in preview):
             # A run that was killed before it changed anything would else be the newest one for ever.

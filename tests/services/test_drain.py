@@ -85,6 +85,18 @@ def test_one_that_cannot_be_drained_is_not_interrupted(host: Host, served: Serve
     assert (step.error.code, step.error.tail) == ("run.drain-failed", ("the balancer said drain",))
     assert served.pid == pid
     assert said(host) == ["drain by nobody", "undrain by nobody"]  # whatever half of it was done
+    told = [(change.kind, change.made) for change in step.changes]
+    assert told == [("write_file", True), ("drain", False), ("undrain", True), ("restart", False)]
+
+
+def test_one_that_can_neither_be_drained_nor_undrained_says_so_of_both(host: Host, served: Served) -> None:
+    host.write(f"{SAYS}/no-drain", "")
+    host.write(f"{SAYS}/no-undrain", "")
+    (step,) = run(host, served).hosts["gpu01"].steps
+    (undrain,) = (each for each in step.changes if each.kind == "undrain")
+    assert not undrain.made
+    assert "undraining autoglm" in str(undrain.problem)
+    host.run("rm", f"{SAYS}/no-undrain")
 
 
 def test_one_that_takes_longer_than_its_time_is_not_interrupted_and_is_told_of_meanwhile(
@@ -147,3 +159,39 @@ def test_what_a_killed_run_left_drained_is_undrained_by_the_next(host: Host, ser
     undo(host, result.run)
     assert said(host) == ["drain by nobody", "undrain by nobody"], "callers keep what answers"
     assert run(host, served, dry_run=True).hosts["gpu01"].steps[0].changes == ()
+
+
+def restarted_and_lost(host: Host, served: Served) -> RunResult:
+    """A run with which contact is lost between its start and its undrain."""
+    to_lose = target(host, "gpu01", served, steps=[WITH_A_START])
+    channels: list[Channel] = []
+
+    def connect() -> Channel:
+        channels.append(to_lose.connect())
+        return channels[-1]
+
+    def lose(event: Event) -> None:
+        if isinstance(event, ChangeMade) and event.change.kind == "restart":
+            channels[-1].close()
+
+    return carry_out(dataclasses.replace(to_lose, connect=connect), listen=lose)
+
+
+def test_to_undo_a_run_whose_service_a_later_one_undrained_drains_it_again(host: Host, served: Served) -> None:
+    first = restarted_and_lost(host, served)
+    assert said(host) == ["drain by nobody"]
+    run(host, served)
+    assert said(host) == ["drain by nobody", "undrain by nobody"]
+    pid = served.pid
+
+    host.write(f"{SAYS}/no-drain", "")
+    (refused,) = undo(host, first.run)
+    assert refused.refused
+    assert any("draining autoglm" in str(entry.problem) for entry in refused.restored)
+    assert (served.pid, host.run("cat", f"{served.model}/model.txt").stdout) == (pid, "good")
+
+    host.run("rm", f"{SAYS}/no-drain", f"{SAYS}/said")
+    (undone,) = undo(host, first.run)
+    assert undone.ok, undone
+    assert said(host) == ["drain by nobody", "undrain by nobody"]
+    assert served.pid != pid

@@ -67,6 +67,11 @@ class Drain:
         commanded(ctx, f"draining {self.path}", self.argv, user_for(ctx, self.argv), self.timeout)
 
     @classmethod
+    def make_again(cls, ctx: Context, wire: dict[str, Any], before: dict[str, Any]) -> None:
+        """Drain what was drained once, as whom it was then."""
+        commanded(ctx, f"draining {before['path']}", wire["argv"], before["user"], before["timeout"])
+
+    @classmethod
     def put_back(cls, ctx: Context, before: dict[str, Any]) -> None:
         if not before["undrain"]:
             return

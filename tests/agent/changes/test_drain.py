@@ -56,7 +56,7 @@ def test_its_environment_is_a_clean_one_and_its_output_is_heard(
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     heard: list[Any] = []
-    commanded(Context(emit=heard.append), "draining", [script(tmp_path, "env")], ME, 10)
+    commanded(Context(emit=heard.append), "draining", [script(tmp_path, "env")], ME, 60)
     said = [event["line"] for event in heard if event["event"] == "log"]
     assert f"USER={ME}" in said
     assert not [line for line in said if "hf_secret" in line]
@@ -65,10 +65,10 @@ def test_its_environment_is_a_clean_one_and_its_output_is_heard(
 @pytest.mark.parametrize(
     ("text", "timeout", "message"),
     [
-        ("echo no such backend; exit 3", 10, "ctl ended with 3: no such backend"),
+        ("echo no such backend; exit 3", 60, "ctl ended with 3: no such backend"),
         ("sleep 60", 0.2, "ctl was not done after 0 s"),
-        ("kill -9 $$", 10, "ctl was ended by SIGKILL"),
-        ("sleep 60 & exit 1", 10, "ctl ended with 1"),
+        ("kill -9 $$", 60, "ctl was ended by SIGKILL"),
+        ("sleep 60 & exit 1", 60, "ctl ended with 1"),
     ],
 )
 def test_one_that_fails_says_how(text: str, timeout: float, message: str, tmp_path: Path) -> None:
