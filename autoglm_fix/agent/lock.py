@@ -43,10 +43,13 @@ class Lock:
             return {"problem": err.strerror, "folder": self._state.folder}
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             held_by = os.pread(handle, 4096, 0).decode("utf-8", "replace")
             os.close(handle)
             return {"held_by": held_by}
+        except OSError as err:  # a filesystem without locks
+            os.close(handle)
+            return {"problem": err.strerror, "folder": self._state.folder}
         since = time.strftime("%Y-%m-%d %H:%M:%S %z")
         try:
             last = os.pread(handle, 4096, 0).decode("utf-8", "replace")

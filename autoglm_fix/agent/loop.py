@@ -73,6 +73,7 @@ class Agent:
         self._importer = importer
         self._source = source
         self._sink = sink
+        self._frames = Frames()
         self._selector = selectors.DefaultSelector()
         self._children: dict[int, _Child] = {}
         self._state = State("")
@@ -81,32 +82,32 @@ class Agent:
 
     def serve(self) -> None:
         """Run until the channel ends, then end every process that this one started."""
-        frames = Frames()
         self._selector.register(self._source, selectors.EVENT_READ, None)
         try:
-            while True:
-                for key, _ in self._selector.select(_TICK_S):
-                    if key.data is not None:
-                        if not isinstance(key.data, _Child):
-                            key.data.feed()
-                        elif key.data.pid in self._children:
-                            self._hear(key.data)
-                        continue
-                    if not self._take_all(frames, os.read(self._source, 65536)):
-                        return
+            while all(self._attend(key.data) for key, _ in self._selector.select(_TICK_S)):
                 self._check_deadlines()
         finally:
             for child in self._children.values():
                 if not child.finishes:
                     _kill(child.pid)
 
+    def _attend(self, ready: _Child | Inlet | None) -> bool:
+        """See to what is ready: a child that speaks, one that takes bytes, or the channel. False at its end."""
+        if ready is None:
+            return self._take_all(os.read(self._source, 65536))
+        if not isinstance(ready, _Child):
+            ready.feed()
+        elif ready.pid in self._children:
+            self._hear(ready)
+        return True
+
     def _say(self, message: dict[str, Any]) -> None:
         write_all(self._sink, pack(message))
         self._said_at = time.monotonic()
 
-    def _take_all(self, frames: Frames, data: bytes) -> bool:
-        """Everything that has come; False at the end."""
-        for body in frames.feed(data):
+    def _take_all(self, data: bytes) -> bool:
+        """Carry out all requests in these bytes of the channel; False at its end."""
+        for body in self._frames.feed(data):
             if not body:
                 return False  # how a terminal, which knows no end of input, is told of it
             self._take(body)

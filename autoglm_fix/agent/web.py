@@ -42,7 +42,9 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme == "http"):
             raise WebError(f"{_plain(req.full_url)} redirects to {new.scheme}, which is not followed", code)
-        made = urllib.request.Request(newurl, headers=dict(req.headers), method=req.get_method())
+        # The proxy's password is added again where the new address is reached through it.
+        headers = {name: value for name, value in req.headers.items() if name.lower() != "proxy-authorization"}
+        made = urllib.request.Request(newurl, headers=headers, method=req.get_method())
         token = req.unredirected_hdrs.get("Authorization")
         if token and (old.scheme, old.netloc) == (new.scheme, new.netloc):
             made.add_unredirected_header("Authorization", token)

@@ -123,12 +123,6 @@ def templates_in(node: YamlNode) -> Iterable[tuple[YamlScalar, Template]]:
             yield from templates_in(entry.value)
 
 
-def problems_in(node: YamlNode) -> Iterable[Problem]:
-    """The mistakes of all templates in a value, each where it stands."""
-    for scalar, found in templates_in(node):
-        yield from mistakes_at(scalar, found)
-
-
 def mistakes_at(scalar: YamlScalar, found: Template) -> Iterable[Problem]:
     """The mistakes of one template, each where it stands."""
     for mistake in found.mistakes:

@@ -44,7 +44,7 @@ def described(draft: Draft, environments: Sequence[Environment], taken: Sequence
         keys |= {"endpoint": url} if url else {}
         key = api_key(launch)
         keys |= {"api_key": dict(key)} if key and url else {}
-    keys["name"] = _named(draft, keys, taken)
+    keys["name"] = _named(keys, taken)
     ended = draft.service.ended or (draft.front.service.ended if draft.front is not None else None)
     return Found(
         keys,
@@ -194,7 +194,7 @@ def _remarks(draft: Draft, keys: Mapping[str, object]) -> Iterator[Remark]:
         yield Remark("discover.key", {"variable": key["env"]})
 
 
-def _named(draft: Draft, keys: Mapping[str, object], taken: Sequence[str]) -> str:
+def _named(keys: Mapping[str, object], taken: Sequence[str]) -> str:
     """Its manager's name for it, else the model's, else the engine's; letters that a name may have."""
     compose = keys.get("compose")
     unit = str(keys.get("unit") or "")

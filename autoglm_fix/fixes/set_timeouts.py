@@ -129,7 +129,7 @@ def _edit(
         cut_off = isinstance(finding, found.StartTooShort)
         wanted = enough(pace, now or 0.0) if cut_off else pace.slow
         seconds = max(waits["start"] or rounded(wanted), 1.0)
-        return Edit(limits={"start_s": seconds}) if setting is None else _with(setting, launch, seconds)
+        return Edit(limits={"start_s": seconds}) if setting is None else _with(setting, seconds)
     if isinstance(finding, (found.NeverReady, found.MayNeverBeReady)):
         return Edit(type="simple")
     if isinstance(finding, found.ProbeTooShort):
@@ -146,7 +146,7 @@ def _edit(
         if setting is None:
             return None
         longer = {"start": waits["start"] or rounded(pace.slow), "hub": waits["hub"]}.get(setting.of) or 0.0
-        return _with(setting, launch, max(setting.default, longer))
+        return _with(setting, max(setting.default, longer))
     if isinstance(finding, found.RequestTooShort):
         return _request(finding, launch, 2 * (waits["generate"] or 0.0))
     return _environment(finding, launch, waits["hub"] or 0.0)
@@ -176,7 +176,7 @@ def _now(setting: Setting, launch: Launch) -> float:
     return (in_seconds(setting, value) if value is not None else None) or setting.default
 
 
-def _with(setting: Setting, launch: Launch, seconds: float) -> Edit:
+def _with(setting: Setting, seconds: float) -> Edit:
     if setting.kind == "option":
         return Edit(options={setting.name: written(setting, seconds)})
     value = written(setting, seconds)
@@ -188,7 +188,7 @@ def _request(finding: found.RequestTooShort, launch: Launch, seconds: float) -> 
     if of_gunicorn is not None:
         return Edit(options={of_gunicorn[0]: f"{rounded(seconds):.0f}"})
     setting = _setting(finding.subject)
-    return None if setting is None else _with(setting, launch, max(setting.default, rounded(seconds)))
+    return None if setting is None else _with(setting, max(setting.default, rounded(seconds)))
 
 
 def _is_made_with(service: Service, edit: Edit) -> bool:

@@ -53,7 +53,7 @@ def set_key(text: str, path: Sequence[Key], value: Json) -> str:
     Of duplicate keys the last counts, as for every reader. Raises KeyError where the way to the key
     does not exist, ValueError for text that is no JSON.
     """
-    holder = _find(text, scan(text), path[:-1])
+    holder = _find(scan(text), path[:-1])
     name = path[-1]
     if isinstance(name, int):
         old: Node | None = _item(holder, name)
@@ -68,7 +68,7 @@ def set_key(text: str, path: Sequence[Key], value: Json) -> str:
 
 def remove_key(text: str, path: Sequence[Key]) -> str:
     """The text without a key (all its duplicates) or an item of a list. Raises as ``set_key`` does."""
-    holder = _find(text, scan(text), path[:-1])
+    holder = _find(scan(text), path[:-1])
     name = path[-1]
     if isinstance(name, int):
         _item(holder, name)
@@ -117,7 +117,7 @@ def _alike(one: Sequence[str], other: Sequence[str]) -> int:
 
 def _without_member(text: str, path: Sequence[Key]) -> str:
     """The text without the first member of that name."""
-    holder = _find(text, scan(text), path[:-1])
+    holder = _find(scan(text), path[:-1])
     spans = [(member.start, member.value.end) for member in holder.members]
     return _without(text, holder, spans, [member.name for member in holder.members].index(str(path[-1])))
 
@@ -173,7 +173,7 @@ def _written(value: Json) -> str:
     return text if text == text.encode("utf-8", "replace").decode("utf-8") else json.dumps(value)
 
 
-def _find(text: str, node: Node, path: Sequence[Key]) -> Node:
+def _find(node: Node, path: Sequence[Key]) -> Node:
     for name in path:
         if isinstance(name, int):
             node = _item(node, name)

@@ -1,4 +1,4 @@
-"""The shapes of the tables' rows."""
+"""The shapes of the tables' rows, as far as they are read: the tables hold more of what their sources say."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class TorchRelease(msgspec.Struct, frozen=True):
     x86_64: Wheel
     aarch64: Wheel
     torchvision: list[tuple[str, str]]
-    triton: str
 
     def wheel(self, machine: str) -> Wheel | None:
         """The wheel for a machine ("x86_64"), None where there is none."""
@@ -56,10 +55,6 @@ class VllmRelease(msgspec.Struct, frozen=True):
     transformers: str
     wheel: str
     cuda: str
-    torchvision: str | None = None
-    torchaudio: str | None = None
-    tokenizers: str | None = None
-    numpy: str | None = None
 
 
 class SglangRelease(msgspec.Struct, frozen=True):
@@ -75,14 +70,11 @@ class SglangRelease(msgspec.Struct, frozen=True):
 
 
 class TransformersRelease(msgspec.Struct, frozen=True):
-    """The first release of a minor version of transformers. ``torch`` and ``accelerate`` are of its extras."""
+    """The first release of a minor version of transformers. ``torch`` is that of its extra."""
 
     version: str
     requires_python: str
-    tokenizers: str
-    huggingface_hub: str
     torch: str
-    accelerate: str
 
 
 class Toolkit(msgspec.Struct, frozen=True):
@@ -106,14 +98,6 @@ class Capabilities(msgspec.Struct, frozen=True):
     cuda: str
     least: str
     most: str
-
-
-class Branch(msgspec.Struct, frozen=True):
-    """A driver branch ("R580") and the month until which it is maintained."""
-
-    branch: str
-    kind: str
-    until: str
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -183,9 +167,6 @@ class Bug(msgspec.Struct, frozen=True):
     """A fault of CUDA that NVIDIA's release notes name; ``signature`` is the kernel's line that tells of it."""
 
     id: str
-    affects: str
-    effect: str
-    fixed_in: str
     signature: str
     source: str
 
@@ -196,7 +177,6 @@ class Drivers(msgspec.Struct, frozen=True):
     toolkits: list[Toolkit]
     majors: list[Major]
     capabilities: list[Capabilities]
-    branches: list[Branch]
     bugs: list[Bug]
 
 
@@ -208,14 +188,10 @@ class Meaning(msgspec.Struct, frozen=True):
 
 
 class Codes(msgspec.Struct, frozen=True):
-    """The codes of libcuda (CUresult) and of NVML (nvmlReturn_t).
-
-    ``readings`` say what a code of one call ("cuInit 803") comes from on a host that serves models.
-    """
+    """The codes of libcuda (CUresult) and of NVML (nvmlReturn_t)."""
 
     cuda: dict[str, Meaning]
     nvml: dict[str, Meaning]
-    readings: dict[str, str]
 
 
 class XidRow(msgspec.Struct, frozen=True):
@@ -225,7 +201,6 @@ class XidRow(msgspec.Struct, frozen=True):
     mnemonic: str
     description: str
     immediate: str
-    investigatory: str
 
 
 class XidTable(msgspec.Struct, frozen=True):

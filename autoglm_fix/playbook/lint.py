@@ -63,15 +63,19 @@ def _on_root(root: YamlNode) -> Iterator[tuple[str, Problem]]:
     used = names_in(root)
     for play in plays_in(root):
         for mapping in (play, *entries_of(play, "steps")):
-            variables = mapping.entries.get("vars")
-            if variables is not None and isinstance(variables.value, YamlMapping):
-                for entry in variables.value.entries.values():
-                    if entry.key not in used:
-                        yield "unused-variable", entry.at.problem(f"nothing uses the variable {quoted(entry.key)}")
-            name = text_of(mapping, "register")
-            if name is not None and name not in used:
-                at = mapping.entries["register"].at
-                yield "unused-result", at.problem(f"nothing uses the result {quoted(name)}")
+            yield from _unused(mapping, used)
+
+
+def _unused(mapping: YamlMapping, used: Collection[str]) -> Iterator[tuple[str, Problem]]:
+    """The variables and the result of a play or step that nothing refers to."""
+    variables = mapping.entries.get("vars")
+    if variables is not None and isinstance(variables.value, YamlMapping):
+        for entry in variables.value.entries.values():
+            if entry.key not in used:
+                yield "unused-variable", entry.at.problem(f"nothing uses the variable {quoted(entry.key)}")
+    name = text_of(mapping, "register")
+    if name is not None and name not in used:
+        yield "unused-result", mapping.entries["register"].at.problem(f"nothing uses the result {quoted(name)}")
 
 
 def _on_play(play: Play) -> Iterator[tuple[str, Problem]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from . import Demand, NoSolution, Resolver, Solution, Tool, Wheels
+from . import Demand, NoSolution, Pin, Resolver, Solution, Tool, Wheels
 
 if TYPE_CHECKING:
     from autoglm_fix.agent.facts.environment import Environment
@@ -40,8 +42,10 @@ class Packages(Resolver):
             busy = self._busy.setdefault(key, threading.Lock())
         with busy:
             if key not in self._known:
-                self._remember(index, *(url for url, _ in demand.indexes))
-                self._known[key] = self._solved(environment, demand, tool, index, wheels)
+                found = self._solved(environment, demand, tool, index, wheels)
+                if isinstance(found, Solution):
+                    self._remember([index, *(url for url, _ in demand.indexes)], found.pins)
+                self._known[key] = found
             return self._known[key]
 
     def path(self, parcel: Parcel) -> Path:
@@ -51,7 +55,7 @@ class Packages(Resolver):
         from .parcels import fetched
 
         with busy:
-            return fetched(parcel, self._cache / "wheels", self._passwords.get(urlsplit(parcel.url).netloc, ""))
+            return fetched(parcel, self._cache / "wheels", self._passwords.get(parcel.url, ""))
 
     def _solved(
         self, environment: Environment, demand: Demand, tool: Tool, index: str, wheels: Wheels
@@ -62,12 +66,23 @@ class Packages(Resolver):
         where = sources(environment, demand, index, wheels)
         return where if isinstance(where, NoSolution) else solved(environment, demand, tool, where, self._cache)
 
-    def _remember(self, *urls: str) -> None:
-        """The credentials in an index's URL: what lies there is asked for with them, and nothing else is."""
-        for url in urls:
-            user, at, host = urlsplit(url).netloc.rpartition("@")
-            if at:
-                self._passwords[host] = user
+    def _remember(self, indexes: Iterable[str], pins: Iterable[Pin]) -> None:
+        """The credentials in the URLs of the indexes that a solution came from: its files are asked for with them.
+
+        Nothing else is. Of two indexes on one server it is the one that lies nearer to the file.
+        """
+        own = [(urlsplit(url).netloc.rpartition("@"), urlsplit(url).path) for url in indexes]
+        for pin in pins:
+            file = urlsplit(pin.url)
+            known = [(path, user) for (user, at, host), path in own if at and host == file.netloc]
+            if known:
+                self._passwords[pin.url] = max(known, key=lambda each: _in_common(each[0], file.path))[1]
+
+
+def _in_common(index: str, file: str) -> int:
+    """How many folders two paths share, from the root on."""
+    pairs = zip(index.strip("/").split("/"), file.strip("/").split("/"), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _key(environment: Environment, demand: Demand, tool: Tool, index: str, wheels: Wheels) -> str:

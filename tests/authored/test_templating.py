@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoglm_fix.authored.templating import CannotEvaluate, problems_in, template
+from autoglm_fix.authored.templating import CannotEvaluate, mistakes_at, template, templates_in
 from autoglm_fix.authored.yaml_source import Value, parse_yaml
 
 KNOWN: dict[str, Value] = {
@@ -134,4 +134,4 @@ def test_bare_expressions_are_one_expression_without_braces(source: str, message
 def _problems(written: str) -> list[str]:
     node = parse_yaml(written, "f", [])
     assert node is not None
-    return sorted(str(problem) for problem in problems_in(node))
+    return sorted(str(problem) for scalar, found in templates_in(node) for problem in mistakes_at(scalar, found))

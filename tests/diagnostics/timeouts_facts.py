@@ -106,7 +106,7 @@ def unit(folder: Path, texts: dict[str, str]) -> Definition:
         at.parent.mkdir(parents=True, exist_ok=True)
         at.write_text(text)
         files.append(("unit" if path.endswith(".service") else "drop-in", str(at)))
-    found = Unit("glm.service", files).read().definition("glm")
+    found = Unit("glm.service", files).read().definition()
     root = str(folder)
     sources = [
         replace(

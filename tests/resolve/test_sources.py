@@ -94,6 +94,31 @@ def test_a_password_is_shown_to_the_index_alone(
         fetched(parcel, tmp_path)
 
 
+@pytest.mark.parametrize("at", ["/files", "/pypi/{team}/files"])
+def test_two_indexes_on_one_server_keep_their_passwords_apart(tmp_path: Path, server: FileServer, at: str) -> None:
+    packages = Packages(tmp_path)
+    files = {team: wheel(f"{team}lib", "1.0") for team in ("red", "blue")}
+    indexes = {}
+    for team, file in files.items():
+        folder = at.format(team=team)
+        bare = offer(server, file, at=f"/pypi/{team}/simple")
+        listed = server.answers[f"/pypi/{team}/simple/{team}lib/"]["files"][0]
+        for end in ("", ".metadata"):
+            server.files[f"{folder}/{file[0]}{end}"] = server.files[f"/files/{file[0]}{end}"]
+        listed["url"] = f"{server.url}{folder}/{file[0]}"
+        indexes[team] = bare.replace("//", f"//{team}:s3cret@")
+    parcels = {}
+    for team in files:
+        server.password = f"{team}:s3cret"
+        found = solve(packages, environment(), f"{team}lib", index=indexes[team])
+        assert isinstance(found, Solution)
+        (pin,) = found.pins
+        parcels[team] = Parcel(pin.file, pin.sha256, pin.size, pin.url)
+    for team, parcel in parcels.items():
+        server.password = f"{team}:s3cret"
+        assert packages.path(parcel).read_bytes() == files[team][1]
+
+
 def test_a_wrong_password_is_said_without_being_shown(packages: Packages, server: FileServer) -> None:
     index = offer(server, ENGINE).replace("//", "//reader:s3cret@")
     server.password = "somebody:else"

@@ -116,7 +116,7 @@ def _asked(endpoint: str) -> bool | None:
 
 
 def _waits(pids: list[int]) -> bool:
-    """A first sign of a wait: a process in the kernel's hands, a connection that nobody takes."""
+    """A first sign of a wait: a process in uninterruptible sleep, a connection that nobody accepts."""
     for pid in pids:
         for name, sign in _SIGNS:
             try:

@@ -42,13 +42,10 @@ def prove(
     located = locate(ctx, reach.who, reach)
     reached = reach.follow(located.inside)
     weights, pickled = _weigh(reached.seen_at) if reached.seen else (0, False)
-    dice = random.SystemRandom()
-    number = "".join(dice.choice("123456789") for _ in range(4))  # a 0 could be read as a letter
-    colour, shape = dice.choice(sorted(picture.COLOURS)), dice.choice(picture.SHAPES)
-    nonce = f"ZX-{dice.randrange(1000, 10000)}"
+    asked = {"tokens": max_new_tokens, **_unguessable()}
     seen = _Seen(ctx, weights)
     evidence: dict[str, Any] = {
-        "asked": {"tokens": max_new_tokens, "nonce": nonce, "number": number, "colour": colour, "shape": shape},
+        "asked": asked,
         "model": located.inside,
         "weights": weights,
         "skipped": None,
@@ -72,8 +69,8 @@ def prove(
         "prompt": prompt,
         "max_new_tokens": max_new_tokens,
         "cpu_allowed": cpu_allowed,
-        "nonce": nonce,
-        "picture": base64.b64encode(picture.draw(number, colour, shape)).decode(),
+        "nonce": asked["nonce"],
+        "picture": base64.b64encode(picture.draw(asked["number"], asked["colour"], asked["shape"])).decode(),
         "question": "Which number is in the picture, and which colour has the shape below it?",
     }
     started = time.monotonic()
@@ -84,6 +81,17 @@ def prove(
         evidence["died"] = {**vars(err), "reason": str(err), "stage": seen.stage, "after_s": time.monotonic() - started}
     seen.nvml["after"] = nvml.snapshot()
     return evidence
+
+
+def _unguessable() -> dict[str, Any]:
+    """What the model is to repeat, and what it is to see in the picture: new each time."""
+    dice = random.SystemRandom()
+    return {
+        "nonce": f"ZX-{dice.randrange(1000, 10000)}",
+        "number": "".join(dice.choice("123456789") for _ in range(4)),  # a 0 could be read as a letter
+        "colour": dice.choice(sorted(picture.COLOURS)),
+        "shape": dice.choice(picture.SHAPES),
+    }
 
 
 class _Seen:

@@ -46,59 +46,65 @@ class Speaker:
         or ``length``; ``limited_by`` names the setting of the model that allows fewer tokens. Times in
         seconds; ``bad_steps`` had logits that are no numbers.
         """
-        torch, transformers, model = self._opened.torch, self._opened.transformers, self._opened.model
         prompt = inputs["input_ids"]
-        own = model.generation_config
-        used = settings or own
+        used = settings or self._opened.model.generation_config
         limit, limited_by = _room(used, limit, prompt.shape[1])
         opened = open_in(self.decode(prompt[0], special=True))
         watch = _Watch(self, prompt.shape[1], limit, opened, self._may_reason, what)
         most = max(_REASONING_TOKENS, limit) + limit if watch.reasons and not limited_by else limit
-        spoken: dict[str, Any] = {
+        started = time.monotonic()
+        ids, event_s = self._generate(inputs, used, most, watch) if most > 0 else ([], None)
+        seconds = time.monotonic() - started
+        return {
             "prompt_tokens": prompt.shape[1],
             "limit": limit,
             "limited_by": limited_by,
             "settings": _plain(used.to_diff_dict()),
-            "event_s": None,
+            "event_s": event_s,
+            **self._said(ids, opened, used.eos_token_id, watch.begins),
+            "bad_steps": watch.bad,
+            "first_token_s": watch.first - started if watch.steps else None,
+            "seconds": seconds,
+            "tokens_per_s": (watch.steps - 1) / (watch.last - watch.first) if watch.last > watch.first else None,
         }
-        ids: list[int] = []
-        started = time.monotonic()
-        if most > 0:
-            timer = _GpuTimer(torch, prompt.device)
-            model.generation_config = used
-            try:
-                made = model.generate(
-                    **inputs,
-                    max_new_tokens=most,
-                    logits_processor=transformers.LogitsProcessorList([watch.saw]),
-                    stopping_criteria=transformers.StoppingCriteriaList([watch.enough]),
-                )
-            finally:
-                model.generation_config = own
-            spoken["event_s"] = timer.stop()
-            ids = getattr(made, "sequences", made)[0][prompt.shape[1] :].tolist()
-        seconds = time.monotonic() - started
+
+    def _generate(self, inputs: Any, settings: Any, most: int, watch: _Watch) -> tuple[list[int], float | None]:
+        """The ids of the new tokens, and the seconds that they took by the GPU's own clock."""
+        model, transformers = self._opened.model, self._opened.transformers
+        prompt, own = inputs["input_ids"], model.generation_config
+        timer = _GpuTimer(self._opened.torch, prompt.device)
+        model.generation_config = settings
+        try:
+            made = model.generate(
+                **inputs,
+                max_new_tokens=most,
+                logits_processor=transformers.LogitsProcessorList([watch.saw]),
+                stopping_criteria=transformers.StoppingCriteriaList([watch.enough]),
+            )
+        finally:
+            model.generation_config = own
+        event_s = timer.stop()
+        return getattr(made, "sequences", made)[0][prompt.shape[1] :].tolist(), event_s
+
+    def _said(self, ids: list[int], opened: bool, endings: Any, begins: int) -> dict[str, Any]:
+        """The tokens as text, the answer apart from the reasoning before it, and what ended them.
+
+        ``opened``: the prompt opened the reasoning. ``begins``: the reasoning took so many tokens; 0 if not counted.
+        """
         raw = self.decode(ids, special=True)
-        reasoning = "open" if open_in(raw) or (opened and not closed_in(raw)) else "none"
-        begins = 0
-        if closed_in(raw):
-            reasoning, begins = "closed", watch.begins or self._closed_at(ids)
-        endings = used.eos_token_id
+        closed = closed_in(raw)
+        reasoning = "closed" if closed else "open" if opened or open_in(raw) else "none"
+        begins = (begins or self._closed_at(ids)) if closed else 0
         ended = bool(ids) and ids[-1] in (endings if isinstance(endings, (list, tuple)) else [endings])
-        spoken.update(
-            ids=ids,
-            tokens=len(ids),
-            raw=raw,
+        return {
+            "ids": ids,
+            "tokens": len(ids),
+            "raw": raw,
             # Whatever ends it is no part of the answer, even if a wrong setting names a word for that.
-            answer="" if reasoning == "open" else self.decode(ids[begins : len(ids) - ended], special=False),
-            reasoning=reasoning,
-            ended="eos" if ended else "length",
-            bad_steps=watch.bad,
-            first_token_s=watch.first - started if watch.steps else None,
-            seconds=seconds,
-            tokens_per_s=(watch.steps - 1) / (watch.last - watch.first) if watch.last > watch.first else None,
-        )
-        return spoken
+            "answer": "" if reasoning == "open" else self.decode(ids[begins : len(ids) - ended], special=False),
+            "reasoning": reasoning,
+            "ended": "eos" if ended else "length",
+        }
 
     def decode(self, ids: Any, *, special: bool) -> str:
         """The text of these tokens."""
@@ -109,6 +115,7 @@ class Speaker:
         self._emit({"event": "progress", "what": what, "done": done, "total": total, "unit": "tokens"})
 
     def _closed_at(self, ids: list[int]) -> int:
+        """After how many tokens the reasoning is closed."""
         return next(count for count in range(1, len(ids) + 1) if closed_in(self.decode(ids[:count], special=True)))
 
 

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..context import Context
+from ..frames import MAX_FRAME
 from ..no_answer import NoAnswer
 from ..unknown import CannotTell
 from ..usage import oom_kills, used_by_session
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .speaker import Speaker
 
 _TAIL_LINES = 40
+_LONGEST_LINE = 1 << 16  # progress bars write for hours without ending a line
 _TICK_S = 0.5
 _ALIVE_EVERY_S = 15.0
 
@@ -72,6 +74,9 @@ class Conversation:
                     self._tail.append(_readable(line))
                 else:
                     self._take(line)
+        self._rest["output"] = self._rest["output"][-_LONGEST_LINE:]
+        if len(self._rest["answers"]) > MAX_FRAME:
+            raise self._failed("exited", f"answered with more than {MAX_FRAME >> 20} MiB")
         return True
 
     def _take(self, line: bytes) -> None:

@@ -6,9 +6,8 @@ import os
 import shutil
 import stat
 import time
-from typing import Any
+from typing import Any, Iterator
 
-from ..context import Context
 from ..definition.commands import run
 from ..definition.processes import argvs, end_of
 from ..kernel import stat as state
@@ -21,7 +20,7 @@ _FRAMES = 12
 _HELPERS = ("resource_tracker", "forkserver")
 
 
-def stacks(ctx: Context, service: Any, pids: list[int]) -> tuple[list[list[str]], str, str]:
+def stacks(service: Any, pids: list[int]) -> tuple[list[list[str]], str, str]:
     """Two stacks, whose they are, and why there are none. Nothing is stopped for it."""
     known = argvs(pids)
     pythons = [pid for pid in pids if os.path.basename(end_of(f"/proc/{pid}/exe") or "").startswith("python")]
@@ -30,7 +29,7 @@ def stacks(ctx: Context, service: Any, pids: list[int]) -> tuple[list[list[str]]
     chosen = (working or pythons or pids)[-1]
     hidden = end_of(f"/proc/{chosen}/exe") is None
     no_python = "it may not be looked at" if hidden else "it is no Python program"
-    spy, why = _spy(service) if pythons else ("", no_python)
+    spy, why = trusted(_places(service)) if pythons else ("", no_python)
     found: list[list[str]] = []
     if state(chosen)[:1] == ["D"]:
         spy, why = "", "the kernel does not let it go"  # whoever reads its memory may hang with it
@@ -46,16 +45,39 @@ def stacks(ctx: Context, service: Any, pids: list[int]) -> tuple[list[list[str]]
     return found, f"{chosen} ({name})" if name else str(chosen), "" if found else why
 
 
-def _spy(service: Any) -> tuple[str, str]:
-    """py-spy on the PATH, or in the service's environment; only one that nobody else could have put there."""
-    for path in _places(service):
-        try:
-            seen = os.stat(path)
-        except OSError:
-            continue
-        if seen.st_uid in (0, os.geteuid()) and not seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+def trusted(places: list[str]) -> tuple[str, str]:
+    """The first of these that is a program, and that nobody else could have put there; why there is none."""
+    there = [path for path in map(os.path.realpath, places) if os.path.isfile(path)]
+    for path in there:
+        if _is_program(path) and all(map(_is_ours_alone, _with_parents(path))):
             return path, ""
-    return "", "py-spy is not on this host"
+    return "", f"{there[0]} is a script, or others may write there" if there else "py-spy is not on this host"
+
+
+def _is_program(path: str) -> bool:
+    """Whether it runs by itself: a script runs an interpreter, with whatever lies in the service's environment."""
+    try:
+        with open(path, "rb") as source:
+            return source.read(4) == b"\x7fELF"
+    except OSError:
+        return False
+
+
+def _is_ours_alone(path: str) -> bool:
+    """Whether nobody but root, or who we are, can put something else there."""
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return False
+    return seen.st_uid in (0, os.geteuid()) and not seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    """A path, and all folders above it."""
+    yield path
+    while path != os.path.dirname(path):
+        path = os.path.dirname(path)
+        yield path
 
 
 def _places(service: Any) -> list[str]:

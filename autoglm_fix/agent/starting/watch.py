@@ -47,39 +47,22 @@ def watched(ctx: Context, service: Any, watch: float, connects: bool) -> StartUp
     main = service.running.pid
     log = log_of(ctx, service)
     said = log.lines()[0] if log.length() is None else []
-    gpus = os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/dxg")
-    samples: list[Sample] = []
-    compilers: set[str] = set()
-    began = time.monotonic()
-    before = _gpu(service.running.pids) if gpus else None
-    while True:
-        at = time.monotonic() - began
-        everyone = tree(main, *service.running.pids)
-        pids = [pid for pid in everyone if _name(pid) not in _IDLERS] or everyone
-        compilers |= {name for name in map(_name, pids) if name in _COMPILERS}
-        samples.append(_sample(at, pids, log, before if not samples else None))
-        if not pids:
-            return StartUp("down")
-        if at >= watch or (at >= _LEAST_S and moved(samples[0], samples[-1])):
-            break
-        ctx.progress("watching the service", int(at), int(watch) + 1, "s")
-        time.sleep(_EVERY_S)
-    if gpus and before is not None:
-        last = samples[-1]
-        samples[-1] = replace(last, gpu=_gpu(pids))
+    first, last, compilers = _sampled(ctx, service, log, watch)
+    pids = last.pids
+    if not pids:
+        return StartUp("down")
     lines, logged = log.lines()
     if log.length() is None:
         # It is no file: whether it grows, only its lines tell.
-        grown = 0 if lines == said else 1
-        samples = [replace(samples[0], log=0), replace(samples[-1], log=grown)]
-    still = not moved(samples[0], samples[-1])
-    seen = stacks(ctx, service, pids) if still else ([], "", "")
+        first, last = replace(first, log=0), replace(last, log=0 if lines == said else 1)
+    still = not moved(first, last)
+    seen = stacks(service, pids) if still else ([], "", "")
     shm = _shm(main)
     return StartUp(
         "looked",
         since=service.running.since,
         now=time.time(),
-        samples=[samples[0], samples[-1]],
+        samples=[first, last],
         waits=waits(ctx, service, [pid for pid in pids if alive(pid)]) if still else [],
         log=lines,
         logged=logged,
@@ -93,6 +76,27 @@ def watched(ctx: Context, service: Any, watch: float, connects: bool) -> StartUp
         connects=connects,
         ports=listening(pids) if still else [],
     )
+
+
+def _sampled(ctx: Context, service: Any, log: Log, watch: float) -> tuple[Sample, Sample, set[str]]:
+    """The first and the last sample, and which compilers ran. No processes in the last one: the service is down."""
+    gpus = os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/dxg")
+    gpu = _gpu(service.running.pids) if gpus else None
+    first: Sample | None = None
+    compilers: set[str] = set()
+    began = time.monotonic()
+    while True:
+        at = time.monotonic() - began
+        everyone = tree(service.running.pid, *service.running.pids)
+        pids = [pid for pid in everyone if _name(pid) not in _IDLERS] or everyone
+        compilers |= {name for name in map(_name, pids) if name in _COMPILERS}
+        last = _sample(at, pids, log, gpu if first is None else None)
+        first = first or last
+        if not pids or at >= watch or (at >= _LEAST_S and moved(first, last)):
+            break
+        ctx.progress("watching the service", int(at), int(watch) + 1, "s")
+        time.sleep(_EVERY_S)
+    return first, last if gpu is None or not pids else replace(last, gpu=_gpu(pids)), compilers
 
 
 def moved(first: Sample, last: Sample) -> bool:
