@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 # What ends by itself after a test, such as a thread whose socket was closed, has so long.
-PATIENCE_S = 2.0
+PATIENCE_S = 20.0
 # Opened once and kept: by coverage, and by libraries when they are first used.
 LASTING = ("/dev/urandom", "/dev/random", "/dev/nvidia")
 LASTING_NAMES = (".coverage",)

@@ -34,6 +34,7 @@ def within(limit: str | None) -> str | Limit | None:
     if limit is None or not found:
         return limit
     named: dict[str, Sequence[str]] = {}
+    told: dict[str, str] = {}
     for piece in found:
         record = _record(piece["run"] or "")
         hosts = _not_well(record)
@@ -43,7 +44,8 @@ def within(limit: str | None) -> str | Limit | None:
         if not piece["run"] and piece["list"] not in named:
             click.echo(f"autoglm-fix: {_meant(record, hosts)}", err=True)
         named[piece["list"]] = hosts
-    return Limit(limit, pieces, named)
+        told[piece["list"]] = f"The run {record.run} of {record.playbook} was on {enumeration(record.hosts)}"
+    return Limit(limit, pieces, named, told)
 
 
 def _not_well(record: Record) -> list[str]:

@@ -14,7 +14,7 @@ from autoglm_fix.engine.events import Event, Listener, PlansReady, RunDone
 from autoglm_fix.records import Records
 from autoglm_fix.report.console import Console
 from autoglm_fix.report.document import result_document
-from autoglm_fix.report.mask import Masker
+from autoglm_fix.report.mask import Masker, masked
 
 from . import options
 
@@ -62,14 +62,7 @@ class Outputs:
             machines=records.machines(places),
         )
         listeners: list[Listener] = [] if machine and not sys.stderr.isatty() else [self._console]
-        if manner.format_ == "json":
-            from autoglm_fix.report.json import JsonReport
-
-            listeners.append(JsonReport(sys.stdout))
-        elif manner.format_ == "jsonl":
-            from autoglm_fix.report.jsonl import JsonLines
-
-            listeners.append(JsonLines(sys.stdout))
+        listeners += _on_stdout(manner.format_)
         if files.junit is not None:
             from autoglm_fix.report.junit import JUnitReport
 
@@ -81,15 +74,7 @@ class Outputs:
         if not manner.dry_run:
             listeners.append(_keeper(records, remember, places))
 
-        def listen(event: Event) -> None:
-            event = masker.event(event)
-            for listener in listeners:
-                try:
-                    listener(event)
-                except (BrokenPipeError, SystemExit):  # the latter is how rich says it
-                    _read_no_more()
-
-        self.listen: Listener = listen
+        self.listen = masked(_to_all(listeners), masker)
 
     def question(self, plans: PlansReady) -> str:
         """The one question before changes are made."""
@@ -104,7 +89,33 @@ class Outputs:
         self._console.close()
 
 
-def _read_no_more() -> None:
+def _on_stdout(format_: str) -> list[Listener]:
+    """What writes to stdout in the place of the console, for ``--format json`` and ``jsonl``."""
+    if format_ == "json":
+        from autoglm_fix.report.json import JsonReport
+
+        return [JsonReport(sys.stdout)]
+    if format_ == "jsonl":
+        from autoglm_fix.report.jsonl import JsonLines
+
+        return [JsonLines(sys.stdout)]
+    return []
+
+
+def _to_all(listeners: Iterable[Listener]) -> Listener:
+    """One listener that hands every event to all of these."""
+
+    def listen(event: Event) -> None:
+        for listener in listeners:
+            try:
+                listener(event)
+            except (BrokenPipeError, SystemExit):  # the latter is how rich says it
+                _discard_stdout()
+
+    return listen
+
+
+def _discard_stdout() -> None:
     """Whoever read our output has seen enough (``| head``): what is under way on the hosts goes on without it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

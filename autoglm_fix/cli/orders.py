@@ -87,7 +87,7 @@ class Prepared:
     names: frozenset[str] = frozenset()
 
     def first(self, forks: int) -> list[tuple[str, Route]]:
-        """The hosts that are begun at once."""
+        """The hosts that are contacted first, and the routes to them: as many as are worked on side by side."""
         taking_part = [target for target in self.targets if target.plays and target.plays[0]]
         return [(target.name, self.routes[target.name].route) for target in spread(taking_part, forks)[:forks]]
 
@@ -96,6 +96,16 @@ class Prepared:
         """What no output may show."""
         scripts = [script for target in self.targets for of_play in target.plays for script in of_play]
         return sorted({*self.hidden, *(script.key for script in scripts if script.key)})
+
+
+@dataclass(frozen=True)
+class _Selected:
+    """What an order is about: each play with its hosts, and the services that those hosts declare, by host."""
+
+    plays: Sequence[tuple[Play, Sequence[Host]]]
+    hosts: Mapping[str, Host]
+    declared: Mapping[str, Sequence[ServiceSpec]]
+    inventory: Inventory
 
 
 def prepare(choice: Choice) -> Prepared:
@@ -112,41 +122,21 @@ def _prepared(choice: Choice, said: list[Layer]) -> Prepared:
     problems: list[Problem] = []
     extra = _attempt(lambda: parse_extra_vars(choice.extra_vars, choice.keys), problems) or ExtraVars()
     said.append(extra.values)
-    file = _attempt(lambda: find_playbook(choice.playbook), problems)
-    folder = None if file is None else file.parent
-    inventory = _attempt(lambda: load_inventory(choice.inventories, choice.keys, playbook_folder=folder), problems)
-    outside = None if inventory is None else inventory.names
-    playbook = None
-    if file is not None:
-        playbook = _attempt(lambda: load_playbook(file, extra=extra, outside=outside, keys=choice.keys), problems)
-    if playbook is None or inventory is None:
-        raise BadInput(problems)
-    raise_if_any(problems)
-    playbook = _selected(playbook, choice)
+    playbook, inventory = _read(choice, extra, problems)
     said += [play.vars for play in playbook.plays]
     limits = [bind_play(play, play_variables(play, {}, {})) for play in playbook.plays]
     patterns = [(limit.hosts, play.hosts.at) for limit, play in zip(limits, playbook.plays, strict=True)]
-    selected = inventory.select_each(patterns, within(choice.limit))
-    hosts = {host.name: host for each in selected for host in each}
+    of_plays = inventory.select_each(patterns, within(choice.limit))
+    hosts = {host.name: host for each in of_plays for host in each}
     # Of the others, too: jump hosts may be among them.
     said += [host.variables for host in {**inventory.hosts, **hosts}.values()]
-    declared = {name: _services(host, extra, choice.service, problems) for name, host in hosts.items()}
-    raise_if_any(problems)
-    _check_service(choice.service, declared)
-    plays = list(zip(playbook.plays, selected, strict=True))
+    plays = list(zip(playbook.plays, of_plays, strict=True))
+    selected = _Selected(plays, hosts, _declared(hosts, extra, choice.service), inventory)
     asked = _attempt(lambda: asked_of(choice.asked, plays), problems) or {}
     way = _attempt(lambda: ways(hosts, inventory, extra.values, asked), problems) or Ways({})
-    scripts: dict[str, list[list[PlayScript]]] = {name: [] for name in hosts}
     stop = Flag()
     packages = Packages(Path(state_dir()) / "cache")
-    given: Mapping[type, object] = {Resolver: packages}
-    for play, of_play in plays:
-        taking_part = {host.name for host in of_play}
-        common = Common(play, stop)
-        for name, host in hosts.items():
-            own = declared[name] if name in taking_part else []
-            scripts[name].append([_script(common, host, service, inventory, given, problems) for service in own])
-        problems += check_hosts(play, _trial_variables(play, of_play, declared, inventory))
+    scripts = _scripts(selected, {Resolver: packages}, stop, problems)
     raise_if_any(problems)
     logins = InventoryLogins(inventory, extra.values)
     connections = Connections(accept_new=choice.accept_new, stop=stop, jump_logins=logins)
@@ -161,7 +151,39 @@ def _prepared(choice: Choice, said: list[Layer]) -> Prepared:
     return Prepared(playbook, targets, each_limits, way.to, connections, packages, stop, warnings, secrets, names)
 
 
+def _read(choice: Choice, extra: ExtraVars, problems: list[Problem]) -> tuple[Playbook, Inventory]:
+    """The playbook, with what was chosen of it, and the inventory. Raises BadInput with all mistakes of both."""
+    file = _attempt(lambda: find_playbook(choice.playbook), problems)
+    folder = None if file is None else file.parent
+    inventory = _attempt(lambda: load_inventory(choice.inventories, choice.keys, playbook_folder=folder), problems)
+    outside = None if inventory is None else inventory.names
+    playbook = None
+    if file is not None:
+        playbook = _attempt(lambda: load_playbook(file, extra=extra, outside=outside, keys=choice.keys), problems)
+    if playbook is None or inventory is None:
+        raise BadInput(problems)
+    raise_if_any(problems)
+    return _chosen(playbook, choice), inventory
+
+
+def _scripts(
+    selected: _Selected, collaborators: Mapping[type, object], stop: Flag, problems: list[Problem]
+) -> dict[str, list[list[PlayScript]]]:
+    """For each host and play the scripts of its services: none for a play that is not for the host."""
+    scripts: dict[str, list[list[PlayScript]]] = {name: [] for name in selected.hosts}
+    inventory = selected.inventory
+    for play, hosts in selected.plays:
+        taking_part = {host.name for host in hosts}
+        common = Common(play, stop)
+        for name, host in selected.hosts.items():
+            own = selected.declared[name] if name in taking_part else ()
+            scripts[name].append([_script(common, host, each, inventory, collaborators, problems) for each in own])
+        problems += check_hosts(play, _trial_variables(play, hosts, selected.declared, inventory))
+    return scripts
+
+
 def _attempt(read: Callable[[], T], problems: list[Problem]) -> T | None:
+    """What was read; None after adding what is wrong with it to the problems."""
     try:
         return read()
     except BadInput as err:
@@ -181,7 +203,7 @@ def _limits(play: Play, bound: PlayLimits) -> Limits:
     )
 
 
-def _selected(playbook: Playbook, choice: Choice) -> Playbook:
+def _chosen(playbook: Playbook, choice: Choice) -> Playbook:
     """The playbook with the steps that were asked for, and the changes that were allowed."""
     if not choice.steps:
         return replace(playbook, plays=tuple(replace(play, steps=()) for play in playbook.plays))
@@ -193,6 +215,15 @@ def _selected(playbook: Playbook, choice: Choice) -> Playbook:
 
 def _allowing(steps: Sequence[Step], kinds: frozenset[str]) -> tuple[Step, ...]:
     return tuple(replace(step, allow=step.allow | kinds) for step in steps)
+
+
+def _declared(hosts: Mapping[str, Host], extra: ExtraVars, only: str | None) -> dict[str, list[ServiceSpec]]:
+    """The services of each host, or the ``only`` one of that name. Raises BadInput where no host has any."""
+    problems: list[Problem] = []
+    declared = {name: _services(host, extra, only, problems) for name, host in hosts.items()}
+    raise_if_any(problems)
+    _check_service(only, declared)
+    return declared
 
 
 def _services(host: Host, extra: ExtraVars, only: str | None, problems: list[Problem]) -> list[ServiceSpec]:

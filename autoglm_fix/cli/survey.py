@@ -21,6 +21,9 @@ from autoglm_fix.inventory.routes import Reach
 from autoglm_fix.report.secrets import Secrets, asks_for_a_secret, names_a_secret
 
 _PATIENCE = Patience(60.0, 20.0)
+# ``Candidates`` looks for models of the same kind as the service's: folders, or single GGUF files. No service is known
+# yet, so paths that do not exist stand in for its model.
+_A_FOLDER, _A_FILE = "/nowhere", "/nowhere.gguf"
 
 
 class NotLooked(Exception):
@@ -55,9 +58,9 @@ def survey(host: str, to: Reach, search: Sequence[str] = (), connections: Connec
         open_ = (connections or Connections()).open
         agent = Agent(open_(host, to.route, to.credentials), to.route.state_dir)
         try:
-            landscape = _fact(agent, Landscape, {"search": list(search)} if search else {}, "/nowhere")
+            landscape = _fact(agent, Landscape, {"search": list(search)} if search else {}, _A_FOLDER)
             places = {"search": list(dict.fromkeys([*USUAL, *search, *landscape.homes]))}
-            folders, files = (_models(agent, places, model) for model in ("/nowhere", "/nowhere.gguf"))
+            folders, files = (_models(agent, places, model) for model in (_A_FOLDER, _A_FILE))
         finally:
             agent.close()
     except NotConnected as err:
@@ -72,10 +75,10 @@ def survey(host: str, to: Reach, search: Sequence[str] = (), connections: Connec
     searched = looked[0].searched if looked else []
     unseen = [*landscape.unseen, *(each for each in (folders, files) if isinstance(each, str))]
     found = [_masked(each, secrets) for each in services(landscape)]
-    begin = suggestion(models, searched, landscape.environments) if not found else None
-    of = clients(landscape, found)
-    every = found or ([begin] if begin else [])
-    return Surveyed(every, of, models, searched, landscape.ollama, unseen, landscape.now, secrets)
+    suggested = suggestion(models, searched, landscape.environments) if not found else None
+    callers = clients(landscape, found)
+    every = found or ([suggested] if suggested else [])
+    return Surveyed(every, callers, models, searched, landscape.ollama, unseen, landscape.now, secrets)
 
 
 def _models(agent: Agent, places: Mapping[str, Any], model: str) -> Candidates | str:
@@ -100,13 +103,13 @@ def _fact(agent: Agent, kind: Any, options: Mapping[str, Any], model: str) -> An
 def _secrets(landscape: Landscape) -> Iterator[str]:
     """Values that are secrets by their names, in environments and commands."""
     for each in landscape.processes:
-        yield from _of(each.running.environment or {}, each.running.argv)
+        yield from _secret_values(each.running.environment or {}, each.running.argv)
     for managed in landscape.managed:
         if managed.service.defined is not None:
-            yield from _of(managed.service.defined.environment or {}, managed.service.defined.argv or [])
+            yield from _secret_values(managed.service.defined.environment or {}, managed.service.defined.argv or [])
 
 
-def _of(variables: Mapping[str, str], argv: Iterable[str]) -> Iterator[str]:
+def _secret_values(variables: Mapping[str, str], argv: Iterable[str]) -> Iterator[str]:
     yield from (value for name, value in variables.items() if len(value) >= 4 and names_a_secret(name))
     before = ""
     for word in argv:

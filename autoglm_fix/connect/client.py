@@ -28,10 +28,10 @@ class Agent:
     """A started agent on one host. Every method may raise ChannelClosed."""
 
     def __init__(self, channel: Channel, state_dir: str = "", stop: threading.Event | None = None) -> None:
-        """``stop`` cancels what it is doing, once set.
+        """Nothing is sent yet: the agent's code travels with the first request, in one frame.
 
-        ``state_dir`` is where the host keeps its journal, empty for its own default. Its code goes with the
-        first request, in one frame.
+        ``state_dir`` is where the host keeps its journal, empty for its own default. Setting ``stop`` cancels the
+        requests that are under way.
         """
         self._channel = channel
         self._stop = stop or threading.Event()
@@ -55,7 +55,7 @@ class Agent:
         self._asked, self._sent, self._awake = set(), frozenset(), False
 
     def once_awake(self, told: Callable[[], None]) -> bool:
-        """Call this when it is first heard, once. False where it has been heard already, and nothing is called."""
+        """Call ``told`` once, as soon as the agent is first heard. False, and no call, if it has been heard already."""
         if not self._awake:
             self._once_awake = told
         return not self._awake
@@ -69,8 +69,8 @@ class Agent:
     ) -> list[Reply | AgentError]:
         """The results of requests that run side by side, in their order.
 
-        ``heard`` is called with the index of the request and each event (progress, log line). What
-        puts things back after a Ctrl-C is not ``stoppable``.
+        ``heard`` is called with the index of the request and each of its events (progress, log line). Only
+        ``stoppable`` requests are cancelled by ``stop``: what puts things back after a Ctrl-C is not.
         """
         return self._converse(requests, heard, stoppable)
 
@@ -81,7 +81,10 @@ class Agent:
         stoppable: bool,
         turn: Callable[[int], None] = lambda _number: None,
     ) -> list[Reply | AgentError]:
-        """``turn`` is called with the first request's number whenever there is time to send something."""
+        """Send the requests, with the modules that they need, and collect their results.
+
+        ``turn`` is called with the first request's number between messages, so that a file can be sent meanwhile.
+        """
         first = self._next
         self._next += len(requests)
         # Only what reads may stop half-way for want of a module, and be asked again.
@@ -99,7 +102,7 @@ class Agent:
         stoppable: bool,
         turn: Callable[[int], None] = lambda _number: None,
     ) -> list[Reply | AgentError]:
-        """What becomes of requests that were sent with the numbers from ``first`` on."""
+        """The results of requests that were sent under the numbers from ``first`` on."""
         replies: dict[int, Reply | AgentError] = {}
         longest = max((request.deadline_s for request in requests), default=0.0) + GRACE_S
         latest = time.monotonic() + longest
@@ -130,7 +133,7 @@ class Agent:
         return [replies[n] for n in range(len(requests))]
 
     def _give_up(self, latest: float, quiet_s: float) -> None:
-        """Raise ChannelClosed where no more is waited for."""
+        """Raise ChannelClosed once the agent has been silent for ``quiet_s``, or ``latest`` has passed."""
         now = time.monotonic()
         if self._awake and now - self._heard_at > quiet_s:
             raise ChannelClosed(f"nothing was heard for {quiet_s:.0f} s: the host or the connection is frozen")
@@ -159,7 +162,7 @@ class Agent:
     def lock_then(
         self, run: str, who: str, request: Request | None, *, despite: bool = False
     ) -> tuple[dict[str, Any], Reply | AgentError | None]:
-        """The same, with a request in the same exchange that begins once the lock is held: None where it is not."""
+        """``lock``, and a request in the same exchange. It begins once the lock is held; None where it is not."""
         first, then = self._next, {}
         self._next += 2
         self._load((f"{AGENT}.lock",), later=False)
@@ -173,7 +176,7 @@ class Agent:
         return told, self._hear_all(first + 1, [request], None, False)[0]
 
     def _locked(self, number: int) -> dict[str, Any]:
-        """What the host says to one who wants its lock."""
+        """The host's answer to the request for its lock; replies to others that came with it are kept for them."""
         latest = time.monotonic() + GRACE_S
         while time.monotonic() < latest:
             came = list(self._messages())
@@ -200,7 +203,7 @@ class Agent:
             self._write(pack({"id": 0, "verb": "cancel", "of": number}))
 
     def _messages(self) -> Iterator[dict[str, Any]]:
-        """What has come by now; waits a moment where nothing has."""
+        """The messages that have arrived; waits a moment if there are none."""
         if self._early:
             early, self._early = self._early, []
             yield from early
@@ -223,7 +226,10 @@ class Agent:
         heard: _Heard | None,
         replies: dict[int, Reply | AgentError],
     ) -> bool:
-        """One message of a request: an event, its reply, or the wish for a module. Whether the request begins anew."""
+        """Take one message of a request: an event, its reply, or the name of a module that the agent lacks.
+
+        Returns whether the request was sent again, with that module.
+        """
         if "event" in message:
             if heard is not None:
                 heard(index, message)
@@ -238,7 +244,7 @@ class Agent:
         return False
 
     def _send_along(self, number: int, request: Request, module: str) -> bool:
-        """Send a module that a request turned out to need; False where it has asked for it before, or there is none."""
+        """Send a module that a request turned out to need; False if it has been sent before, or does not exist."""
         if (number, module) in self._asked:
             return False
         self._asked.add((number, module))
@@ -249,7 +255,7 @@ class Agent:
         return True
 
     def _load(self, modules: Iterable[str], *, later: bool) -> None:
-        """Send the modules that the agent does not have yet; ``later``: those too that functions import."""
+        """Send the modules that the agent does not have yet; with ``later``, also those that functions import."""
         data = b""
         if not self._sent:
             data, self._sent = boot_frame(() if later else modules)

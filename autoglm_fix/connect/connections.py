@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Iterable
@@ -30,17 +31,19 @@ class Connections:
         self._accept_new = accept_new
         self._jump_logins = jump_logins
         self._stop = stop or threading.Event()
-        self._one = threading.Lock()
-        self._first = threading.Lock()
+        self._lock = threading.Lock()
+        self._importing = threading.Lock()
         self._calls: Calls | None = None
         self._links: Links | None = None
         self._turns: Turns | None = None
+        self._closed = False
 
     def expect(self, hosts: Iterable[tuple[str, Route]]) -> None:
         """Begin to reach hosts that are about to be opened: they answer while other things are done."""
         for name, route in hosts:
             if route.connection == "ssh":
-                self._calling().expect(name, route)
+                with contextlib.suppress(NotConnected):
+                    self._calling(name).expect(name, route)
 
     def open(self, name: str, route: Route, credentials: Credentials) -> Channel:
         """A channel to an agent that was started on the host of that name. Raises NotConnected."""
@@ -51,8 +54,8 @@ class Connections:
             return LocalChannel(argv(sys.executable))
         if route.connection == "ssh":
             if self._links is None:
-                self._calling().expect(name, route)
-            return self._over_ssh().open(name, route, credentials)
+                self._calling(name).expect(name, route)
+            return self._over_ssh(name).open(name, route, credentials)
         from .start import start_agent
 
         return start_agent(self._execute(route, credentials), route, credentials, host=name, stop=self._stop)
@@ -67,7 +70,7 @@ class Connections:
             from .openssh import OpenSsh
             from .ssh.pace import Turns
 
-            with self._one:
+            with self._lock:
                 turns = self._turns = self._turns or Turns(self._stop)
             return OpenSsh(route, credentials, accept_new=self._accept_new, stop=self._stop, turns=turns)
         if route.connection == "docker":
@@ -77,8 +80,9 @@ class Connections:
         raise NotConnected("connect.no-transport", {"connection": route.connection})
 
     def close(self) -> None:
-        """End what hosts share. Channels end on their own."""
-        with self._one:
+        """End what hosts share. Channels end on their own. Whoever is still about to open one gets NotConnected."""
+        with self._lock:
+            self._closed = True
             calls, self._calls = self._calls, None
             links, self._links = self._links, None
         if calls is not None:
@@ -86,26 +90,35 @@ class Connections:
         if links is not None:
             links.close()
 
-    def _calling(self) -> Calls:
-        with self._one:
+    def _calling(self, name: str) -> Calls:
+        with self._lock:
+            self._must_be_open(name)
             if self._calls is None:
                 from .ssh.calls import Calls
 
                 self._calls = Calls(accept_new=self._accept_new, stop=self._stop, jump_logins=self._jump_logins)
             return self._calls
 
-    def _over_ssh(self) -> Links:
-        calls = self._calling()
-        # Not the other lock: hosts are called while this imports.
-        with self._first:
-            if self._links is None:
+    def _over_ssh(self, name: str) -> Links:
+        calls = self._calling(name)
+        # A lock of its own: hosts are called while this imports.
+        with self._importing:
+            links = self._links
+            if links is None:
                 from .ssh.slim import import_paramiko
 
                 import_paramiko()
                 from .ssh.links import Links
 
-                self._links = Links(calls)
-            return self._links
+                with self._lock:
+                    self._must_be_open(name)
+                    links = self._links = Links(calls)
+            return links
+
+    def _must_be_open(self, name: str) -> None:
+        """A thread that was left when the run ended opens nothing that nobody would close."""
+        if self._closed:
+            raise NotConnected("connect.stopped", {"host": name})
 
     def __enter__(self) -> Connections:
         return self

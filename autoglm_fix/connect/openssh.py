@@ -39,10 +39,8 @@ _SLACK_S = 2.0
 _POLL_S = 0.2
 # A jump host lets in, or turns away, in less; whoever is silent behind it holds up no others.
 _PASSING_S = 5.0
-# What ssh ends with where it was itself that failed.
-_OF_ITS_OWN = 255
-# How ssh ends where the connection was lost, or a signal ended the command.
-_OWN_END = 255
+# What ssh ends with where it failed itself, the connection was lost, or a signal ended the command.
+_OWN_EXIT = 255
 
 
 def argv(
@@ -168,12 +166,12 @@ class _SshStream(ProcessStream):
         return self._login.sift(data)
 
     def _end(self) -> ChannelClosed:
-        """Its end; one that is ssh's own says nothing of how the command ended."""
+        """The error for its end. ssh's own exit code says nothing of how the command ended, and is left out."""
         end = super()._end()
-        if self._login.phase is Phase.OPEN and end.exit_code == _OWN_END:
+        if self._login.phase is Phase.OPEN and end.exit_code == _OWN_EXIT:
             return ChannelClosed(str(end), end.tail)
         return end
 
     def _named(self, code: int | None) -> str:
         # Any other code is that of the command.
-        return "ssh" if code is None or code < 0 or code == _OF_ITS_OWN else "the process"
+        return "ssh" if code is None or code < 0 or code == _OWN_EXIT else "the process"

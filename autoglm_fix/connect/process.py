@@ -23,7 +23,7 @@ FROZEN = "nothing was taken for {seconds:.0f} seconds: the connection is frozen"
 _GRACE_S = 2.0
 _SILENCE_S = 60.0
 _CHUNK = 65536
-# What was said on stderr, and how much may come in before it is asked for while something is being sent.
+# So much of stderr is kept, and so much of stdout while we are still writing and nobody reads.
 _SAID = 8192
 _AHEAD = 1 << 26
 _TAIL = 10
@@ -33,7 +33,7 @@ _ON_TERMINAL = 'exec "$@" <"$0" >"$0" 2>"$0"'
 
 
 def ending(name: str, code: int | None) -> str:
-    """How a process ended, by its exit code, or the one that a shell gave for it; None: it is still there."""
+    """How a process ended, by its exit code or the one that a shell reported for it. ``None``: it has not ended."""
     if code is None:
         return STILL_THERE.format(name=name)
     with contextlib.suppress(ValueError):
@@ -42,9 +42,9 @@ def ending(name: str, code: int | None) -> str:
 
 
 class ProcessStream:
-    """A child process's stdin and stdout. It is in a session of its own, so that Ctrl-C reaches the controller alone.
+    """A child process's stdin and stdout. It runs in a session of its own, so that Ctrl-C reaches the controller alone.
 
-    Sending never waits for ever on a process that is itself waiting to be heard: what it says meanwhile is kept.
+    Writing cannot deadlock with a process that writes before it reads: what it says meanwhile is kept for ``read``.
     """
 
     def __init__(
@@ -135,17 +135,17 @@ class ProcessStream:
         return data
 
     def put_back(self, data: bytes) -> None:
-        """What was read and is not for the reader: it is read again."""
+        """Return data that was read too far: the next ``read`` gets it again."""
         if data:
             self._heard.appendleft(data)
             self._waiting += len(data)
 
     def said(self) -> str:
-        """What it has said on stderr so far: the last 8 KiB of it, undecodable bytes replaced."""
+        """The last 8 KiB of what it has written to stderr, undecodable bytes replaced."""
         return self._said.decode("utf-8", "replace")
 
     def hang_up(self) -> None:
-        """Close our end alone: the process then ends by itself."""
+        """Close its stdin and nothing else: the process then ends by itself."""
         with self._parting:
             ours, self._in = self._in, -1
         if ours >= 0:
@@ -176,7 +176,7 @@ class ProcessStream:
         self._process.wait()
 
     def _wait_to_write(self, latest: float) -> None:
-        """Until more can be sent, keeping what comes in meanwhile."""
+        """Wait until more can be written, and keep what comes in meanwhile. Raises ChannelClosed after ``latest``."""
         room = select.poll()
         room.register(self._in, select.POLLOUT)
         if self._out >= 0 and self._waiting < _AHEAD:
@@ -195,21 +195,21 @@ class ProcessStream:
             self._waiting += len(data)
 
     def _receive(self) -> bytes:
-        """What is on stdout; empty at its end."""
+        """Read what is on stdout; empty at its end."""
         data = self._taken(self._out)
         if not data:
             self._out = self._let_go(self._out)
         return data
 
     def _listen(self) -> None:
-        """Take what is on stderr."""
+        """Read what is on stderr, and keep the end of it."""
         data = self._taken(self._err)
         self._said = (self._said + self._sifted(data))[-_SAID:]
         if not data:
             self._err = self._let_go(self._err)
 
     def _sifted(self, data: bytes) -> bytes:
-        """What of it belongs to what was said."""
+        """What is kept of a piece of stderr: all of it. A subclass may read some of it as messages to us."""
         return data
 
     def _taken(self, descriptor: int) -> bytes:
@@ -228,23 +228,23 @@ class ProcessStream:
         return tuple(self.said().splitlines()[-_TAIL:])
 
     def _end(self) -> ChannelClosed:
-        """Its end: how, and its last words."""
+        """The error for its end: how it ended, and the last lines that it wrote to stderr."""
         code = self._wait(_GRACE_S)
         return ChannelClosed(ending(self._named(code), code), self._tail(), code)
 
     def _named(self, code: int | None) -> str:
-        """What it is called where its end is told; ``code`` is its exit code."""
+        """What messages call the process; ``code`` is its exit code, if it has ended."""
         return "the process"
 
     def _wait(self, patience_s: float) -> int | None:
-        """How it ended, within that time. What it still says on stderr is kept, the rest of its output dropped."""
+        """Its exit code, or None if it does not end within that time. Stderr is kept meanwhile, stdout dropped."""
         latest = time.monotonic() + patience_s
         while (code := self._process.poll()) is None and (left := latest - time.monotonic()) > 0:
             if self._out < 0 and self._err < 0:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(left)
                 continue
-            # A process of its own that outlives it may keep them open: its end is looked for as well.
+            # A grandchild that outlives it may hold the pipes open, so their end is not waited for.
             for descriptor, _ in self._poll.poll(min(left, 0.02) * 1000):
                 if descriptor == self._err:
                     self._listen()
@@ -254,7 +254,7 @@ class ProcessStream:
         return code
 
     def _hear_out(self) -> None:
-        """What is left on stderr, of a process that has ended."""
+        """Keep what is left on the stderr of a process that has ended."""
         for _ in range(64):
             if self._err < 0 or not any(descriptor == self._err for descriptor, _ in self._poll.poll(0)):
                 return

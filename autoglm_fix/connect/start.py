@@ -37,11 +37,11 @@ def start_agent(
 ) -> Channel:
     """A channel on which an agent starts, as the route's ``become`` user. Raises NotConnected.
 
-    Where no password is to be typed nothing is waited for: the first frame may be written at once, and whatever kept
-    the agent from starting is raised, as NotConnected too, by the first ``read`` or ``write`` that meets it.
-    ``timeout_s`` is the time from now to the agent's first sign of life, the route's where nothing is said: everybody
-    is looked at before anything is changed, so a Python that hangs holds up the others. ``stop`` ends the waiting for
-    a password's effect.
+    If no password has to be typed, this returns without waiting: the first frame may be written at once, and whatever
+    keeps the agent from starting is raised, as NotConnected too, by the first ``read`` or ``write`` that meets it.
+    ``timeout_s`` bounds the time from now to the agent's first sign of life (default: the route's): every host is
+    looked at before any is changed, so one Python that hangs would hold up all others. ``stop`` ends the wait for
+    what follows a password.
     """
     marker = os.urandom(8).hex()
     password = credentials.become_password if route.become is not None else None
@@ -97,7 +97,7 @@ class _Starting:
         self._stream = self._execute(self._line, terminal=terminal)
 
     def wait(self) -> None:
-        """Until the agent has started, or it is to start no more."""
+        """Wait until the agent has started. Raises NotConnected where it does not, or ``stop`` is set."""
         while not self._started:
             if self._stop.is_set():
                 self._fail(self._scene.stopped())
@@ -143,7 +143,7 @@ class _Starting:
             raise
 
     def _last_words(self, end: ChannelClosed) -> None:
-        """It listens no more: why comes yet, or has all been said."""
+        """It takes no more input. Wait for it to say why, and raise what is known."""
         latest = time.monotonic() + _LAST_WORDS_S
         while not self._started and time.monotonic() < latest:
             self._listen(_POLL_S)
@@ -151,7 +151,7 @@ class _Starting:
             self._end(end)
 
     def _listen(self, timeout_s: float) -> None:
-        """Hear what comes: noise, a prompt, the sign of life, or the end."""
+        """Read once, and act on what came: noise, a prompt, the sign of life, or the end."""
         left = self._latest - time.monotonic()
         try:
             data = self._stream.read(max(0.0, min(timeout_s, left)))
@@ -191,7 +191,7 @@ class _Starting:
         if self._password is None:
             self._fail(self._scene.refused("password-needed", heard, said))
         if self._answered != _NOTHING:
-            # One wrong attempt is all that we make of an account's.
+            # Wrong passwords lock accounts: no second attempt is made.
             self._fail(self._scene.asked_again(heard, said))
         self._answered = (since, said)
         self._type(f"{self._password}\n".encode())
@@ -205,7 +205,7 @@ class _Starting:
             self._end(end)
 
     def _end(self, end: ChannelClosed) -> None:
-        """The line has ended without an agent; where it only lacked a terminal, it gets one."""
+        """The command ended without an agent. If all it lacked was a terminal, start it once more on one."""
         why = self._scene.ended(self._text(), self._stream.said(), end)
         if why.code != NEEDS_TERMINAL or self._terminal:
             # One that was refused the terminal as well says less than it did without.

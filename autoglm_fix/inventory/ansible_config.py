@@ -102,17 +102,18 @@ def ansible_config(environment: Mapping[str, str] = os.environ) -> AnsibleConfig
     vault: dict[str, str] = {}
     for row in known.heeded:
         value, at = _value(row, text, environment)
-        if value and row.to == "vault":
+        if not value:
+            continue
+        if row.to == "vault":
             vault[row.env] = value
-        elif value and row.to in (*_ASKED, "become"):
+        elif row.to == "become_method" and value.rpartition(".")[2] not in BECOME_METHODS:
+            problem = at.problem(f"{quoted(row.name)} is not followed", f"There are {', '.join(BECOME_METHODS)}.")
+            notes += (Note(problem, "hosts", "become_method"),)
+        elif row.to == "become" and value.lower() not in (*_YES, *_NO):
+            raise BadInput([at.problem(f"{quoted(row.name)} takes true or false, not {quoted(value)}")])
+        elif row.to in (*_ASKED, "become"):
             words[row.to] = value
-            if row.to == "become" and value.lower() not in (*_YES, *_NO):
-                raise BadInput([at.problem(f"{quoted(row.name)} takes true or false, not {quoted(value)}")])
-            if row.to == "become_method" and value.rpartition(".")[2] not in BECOME_METHODS:
-                problem = at.problem(f"{quoted(row.name)} is not followed", f"There are {', '.join(BECOME_METHODS)}.")
-                notes += (Note(problem, "hosts", "become_method"),)
-                del words[row.to]
-        elif value:
+        else:
             variables[row.to] = YamlScalar(value, at)
     if text is not None:
         notes += tuple(text.missed(known.missed))
@@ -129,7 +130,7 @@ def ansible_config(environment: Mapping[str, str] = os.environ) -> AnsibleConfig
 
 
 def _value(row: _Heeded, text: _File | None, environment: Mapping[str, str]) -> tuple[str, Position]:
-    """What is said, and where; empty where nothing is."""
+    """The value of a setting, empty where there is none, and where it is written. A variable outranks the file."""
     said = environment.get(row.env, "").strip()
     if said:
         return (os.path.abspath(_expanded(said)) if row.path else said), Position(row.env)
@@ -142,7 +143,7 @@ def _value(row: _Heeded, text: _File | None, environment: Mapping[str, str]) -> 
 
 
 def _found(environment: Mapping[str, str]) -> tuple[str | None, tuple[Note, ...]]:
-    """The file that counts, the first there is, and what is to be said of one that does not."""
+    """The first file that exists, which is the one that counts; and a note on one that is passed over."""
     named = environment.get("ANSIBLE_CONFIG")
     notes: tuple[Note, ...] = ()
     places = []
@@ -160,6 +161,7 @@ def _found(environment: Mapping[str, str]) -> tuple[str | None, tuple[Note, ...]
 
 
 def _open_to_all() -> bool:
+    """Whether anybody may write to the current folder, and so plant an ansible.cfg there."""
     try:
         return bool(os.stat(".").st_mode & stat.S_IWOTH)
     except OSError:

@@ -29,11 +29,11 @@ class InventoryLogins:
         self._extra = {name: written for name, written in extra.items() if name not in heeded()}
         self._found: dict[str, JumpLogin | None] = {}
         self._by_address: dict[str, Host] | None = None
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
 
     def __call__(self, name: str) -> JumpLogin | None:
         """What is known of a jump host; None where no password or passphrase is. Raises NotConnected."""
-        with self._one:
+        with self._lock:
             if name not in self._found:
                 self._found[name] = self._look(name)
             return self._found[name]

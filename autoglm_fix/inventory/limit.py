@@ -16,12 +16,14 @@ _SIGN = "@"
 class Limit:
     """A limit as typed, its pieces, and the hosts that some of them, without ``&`` and ``!``, stand for.
 
-    Hosts that the inventory does not have any more are a mistake, but not behind ``!``.
+    Hosts that the inventory does not have are a mistake, but not behind ``!``; ``told`` says of such a piece where its
+    hosts come from, as a sentence for that mistake.
     """
 
     text: str | Sequence[str]
     pieces: tuple[str, ...]
     named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 def limit_patterns(limit: Limit, problems: list[Problem]) -> list[str]:

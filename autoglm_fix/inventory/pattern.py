@@ -22,6 +22,8 @@ _BETWEEN_COMMAS = re.compile(r"(?:\[[0-9:,]*\]|[^,])+")
 _GLOBS = ".?*["
 # To look for what was meant takes long among many names.
 _MOST_HINTS = 5
+# So many names are offered to be typed.
+_MOST_TYPED = 20
 
 Members = Mapping[str, Sequence[str]]
 
@@ -38,7 +40,7 @@ def select(
     """
     if limit is not None and not isinstance(limit, Limit):
         limit = Limit(limit, tuple(split_limit(limit)))
-    matcher = _Matcher(hosts, groups, {} if limit is None else limit.named)
+    matcher = _Matcher(hosts, groups, limit)
     chosen = [matcher.select(split(pattern), _shown(pattern), at) for pattern, at in patterns]
     if limit is not None:
         unread: list[Problem] = []
@@ -90,9 +92,10 @@ def _nothing_left(limit: str, within: Sequence[str], chosen: Sequence[Sequence[s
 class _Matcher:
     """One inventory's names; collects what patterns get wrong in ``problems``."""
 
-    def __init__(self, hosts: Sequence[str], groups: Members, lists: Members) -> None:
+    def __init__(self, hosts: Sequence[str], groups: Members, limit: Limit | None) -> None:
         self.problems: list[Problem] = []
-        self._lists = lists
+        self._lists: Members = {} if limit is None else limit.named
+        self._told: Mapping[str, str] = {} if limit is None else limit.told
         self._hosts = dict.fromkeys(hosts)
         self._groups = groups if "all" in groups else {"all": hosts, **groups}
         self._listed = [name for name, members in groups.items() if members and name not in ("all", "ungrouped")]
@@ -128,7 +131,7 @@ class _Matcher:
             self.problems.append(at.problem("a name is expected behind '&' or '!'"))
             return []
         if piece in self._lists:
-            return [found for name in self._lists[piece] for found in self._united(name, at)]
+            return self._of_list(piece, at)
         subscript = None if piece.startswith("~") else _SUBSCRIPT.fullmatch(piece)
         try:
             found = self._ordered(subscript["base"]) if subscript else []
@@ -149,6 +152,23 @@ class _Matcher:
         if subscript and subscript["base"] in self._groups:
             return []
         self.problems.append(at.problem(f"no host or group is named {quoted(piece)}", self._instead_of(piece)))
+        return []
+
+    def _of_list(self, piece: str, at: Position) -> Sequence[str]:
+        """The hosts of a list from elsewhere: those that are not here are one problem, however many."""
+        names = self._lists[piece]
+        missing = [name for name in names if name not in self._hosts and name not in LOCALHOSTS]
+        if not missing:
+            return [found for name in names for found in self._united(name, at)]
+        here = [name for name in names if name not in missing]
+        told = f" {self._told[piece]}" if piece in self._told else ""
+        problem = at.problem(
+            f"{quoted(piece)}: this inventory does not have {enumeration(missing)}.{told}",
+            "Give the inventory of that run with -i"
+            + (f", or repeat it where it can be: -l {','.join(here)}" if 0 < len(here) <= _MOST_TYPED else "."),
+        )
+        if problem not in self.problems:
+            self.problems.append(problem)
         return []
 
     def _ordered(self, piece: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -146,10 +147,27 @@ def test_a_run_that_nobody_knows_is_an_error_with_those_there_are(fleet: Path, s
     assert (said.code, "20260101T000000-0000" in said.err) == (4, True)
 
 
-def test_a_host_that_the_inventory_has_no_more_is_named(fleet: Path, state_dir: Path) -> None:
-    record(state_dir, "20260101T000000-0000", gpu1="failed", gpu9="failed")
+MOVED = f"'@failed:{LATER}': this inventory does not have gpu8, gpu9. The run {LATER} of play.yml was on "
+
+
+@pytest.mark.parametrize("others", ["", ":!gpu2", ":gpu1", ":&gpu*", f":@failed:{LATER}"])
+def test_a_run_with_another_inventory_is_one_error_that_names_both(fleet: Path, state_dir: Path, others: str) -> None:
+    record(state_dir, LATER, gpu7="verified", gpu8="failed", gpu9="unreachable")
+    said = listed(fleet, f"@failed:{LATER}{others}")
+    assert (said.code, said.out) == (4, "")
+    assert said.err.count("this inventory does not have") == 1
+    assert f"{MOVED}gpu7, gpu8, gpu9" in said.err
+    assert "Give the inventory of that run with -i." in said.err
+    assert "no host or group is named" not in said.err
+
+
+def test_hosts_that_the_inventory_has_no_more_are_named_and_the_others_offered(fleet: Path, state_dir: Path) -> None:
+    record(state_dir, LATER, gpu1="failed", gpu2="clean", gpu3="failed", gpu9="failed")
     said = listed(fleet, "@failed")
-    assert (said.code, "no host or group is named 'gpu9'" in said.err) == (4, True)
+    assert (said.code, "'@failed': this inventory does not have gpu9." in said.err) == (4, True)
+    assert f"The run {LATER} of play.yml was on gpu1, gpu2, gpu3, gpu9" in said.err
+    (typed,) = re.findall("repeat it where it can be: -l (\\S+)", said.err)
+    assert [line.split(":")[0].strip() for line in listed(fleet, typed).out.splitlines()[1:]] == ["gpu1", "gpu3"]
     assert listed(fleet, "!@failed").code == 0
 
 

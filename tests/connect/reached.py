@@ -42,7 +42,7 @@ Host {bastion}
   UserKnownHostsFile {known}
   IdentitiesOnly yes
 """
-PATIENCE_S = 20
+PATIENCE_S = 60
 ALIVE = 'for p; do grep -qs "^State:.[^Z]" "/proc/$p/status" && exit 0; done; exit 1'
 
 

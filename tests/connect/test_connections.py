@@ -14,7 +14,7 @@ from autoglm_fix.connect import Agent, ChannelClosed, NotConnected, Request
 from autoglm_fix.connect.connections import Connections
 from autoglm_fix.connect.route import Credentials, Route
 from tests.connect.ssh.faults import proxy
-from tests.connect.ssh.lab import held, held_again, hello, known, route
+from tests.connect.ssh.lab import held, held_again, hello, known, route, threads_again
 from tests.hosts import Host, boot
 
 NO_PARAMIKO = """
@@ -52,6 +52,21 @@ def test_a_connection_that_there_is_not_is_said() -> None:
     assert (caught.value.code, caught.value.values) == ("connect.no-transport", {"connection": "telnet"})
 
 
+def test_a_thread_that_is_left_when_the_run_ends_opens_nothing(
+    host: Host, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = held()
+    connections = Connections()
+    # The run ends while the thread is busy importing.
+    monkeypatch.setattr("autoglm_fix.connect.ssh.slim.import_paramiko", connections.close)
+    for _ in range(2):
+        with pytest.raises(NotConnected) as caught:
+            connections.open("gpu01", route(host, known_hosts), Credentials())
+        assert (caught.value.code, caught.value.values) == ("connect.stopped", {"host": "gpu01"})
+    connections.expect([("gpu01", route(host, known_hosts))])
+    assert held_again(before) == before
+
+
 def test_agents_that_were_closed_end(host: Host, known_hosts: Path) -> None:
     before = held()
     with Connections() as connections:
@@ -75,13 +90,13 @@ def test_agents_that_were_closed_end(host: Host, known_hosts: Path) -> None:
 def test_a_host_that_does_not_let_go_is_left(host: Host, known_hosts: Path) -> None:
     before = held()
     with proxy(host.address, 22) as between:
-        with_proxy = held()
+        with_proxy = threading.active_count()
         with Connections() as connections:
             agent = Agent(connections.open("gpu01", route(host, known_hosts, between.port), Credentials()))
             assert hello(agent) == "gpu01"
             between.frozen.set()
             agent.close()
-        assert held()["threads"] == with_proxy["threads"] + 1  # the proxy's own
+        assert threads_again(with_proxy + 1) == with_proxy + 1  # the proxy's own
     assert held_again(before) == before
 
 
@@ -90,11 +105,11 @@ def test_a_connection_that_freezes_while_something_is_asked_ends_before_the_requ
     host: Host, known_hosts: Path
 ) -> None:
     with proxy(host.address, 22) as between, Connections() as connections:
-        to = route(host, known_hosts, between.port, serveraliveinterval="1", serveralivecountmax="2")
+        to = route(host, known_hosts, between.port, serveraliveinterval="2", serveralivecountmax="3")
         agent = Agent(connections.open("gpu01", to, Credentials()))
         assert hello(agent) == "gpu01"
         between.frozen.set()
-        with pytest.raises(ChannelClosed, match="it gave no sign of life for 2 s"):
+        with pytest.raises(ChannelClosed, match="it gave no sign of life for 6 s"):
             agent.ask(Request("hello", modules=("autoglm_fix.agent.hello",), deadline_s=600))
 
 

@@ -203,8 +203,9 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_server_that_never_speaks_is_given_up_in_time(silent: int) -> None:
-    here = replace(ROUTE, address="127.0.0.1", port=silent, timeout_s=1, options={"configfile": "none"})
+    here = replace(ROUTE, address="127.0.0.1", port=silent, timeout_s=3, options={"configfile": "none"})
     why = refused(here)
     assert (why.code, why.passing) == ("openssh.banner-timeout", True)
 

@@ -94,7 +94,7 @@ def test_a_login_shell_that_does_not_run_it_is_one_clear_error(host: Host, case:
     rc, code, last = UNWILLING[case]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with laid(host, "/home/bash/.bashrc", f"{rc}\n"):
-        why = Account(host, "bash").refusal(timeout_s=1.0 if code == "start.timed-out" else 20.0)
+        why = Account(host, "bash").refusal(timeout_s=3.0 if code == "start.timed-out" else 20.0)
     assert (why.code, why.refused) == (code, False)
     if last is not None:
         assert why.tail[-1] == last

@@ -84,7 +84,7 @@ class Fleet:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         said = done.stdout + done.stderr
         for never in ("Traceback", "(text=", PASSWORD, VAULT):
@@ -185,6 +185,6 @@ def _write_settings(made: Fleet, sealed: str) -> None:
         "autoglm_fix_state_dir": STATE,
         "service": service,
     }
-    variables["ansible_timeout"] = 3
+    variables["ansible_timeout"] = 20
     lines = "".join(f"{name}: {json.dumps(value)}\n" for name, value in variables.items())
     (made.inventory / "group_vars" / "all.yml").write_text(f"{lines}ansible_become_password: {sealed}")

@@ -98,6 +98,14 @@ class Engine:
             time.sleep(0.05)
         return pytest.fail(f"container {name} does not end")
 
+    def emptied(self) -> None:
+        """Remove all containers. One that is just being started again refuses that for a moment."""
+        deadline = time.monotonic() + PATIENCE_S
+        while names := self.docker("ps", "-aq").split():
+            said = self.docker("rm", "-f", "-v", *names, check=False)
+            if time.monotonic() > deadline:
+                pytest.fail(f"containers stay:\n{said}")
+
     def _call(self, *argv: str | Path, check: bool, stdin: bytes = b"", cwd: Path | None = None) -> str:
         environment = {**os.environ, **self.environment, "DOCKER_CONFIG": str(self.folder / "client")}
         done = subprocess.run(argv, input=stdin, capture_output=True, env=environment, cwd=cwd, timeout=PATIENCE_S)

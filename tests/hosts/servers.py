@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from pathlib import Path
 
 import pytest
 
+# Below those that Linux gives to whoever asks for any: nobody else is given it before the server listens.
+PORTS = (12_000, 32_000)
 PATIENCE_S = 300
 NEEDS = ("transformers", "torch", "fastapi", "uvicorn")
 
@@ -41,9 +44,11 @@ class Server:
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+        while True:
+            port = random.randrange(*PORTS)
+            with contextlib.suppress(OSError):
+                found.bind(("127.0.0.1", port))
+                return port
 
 
 def transformers_command(model: Path, port: int, *options: str) -> list[str]:

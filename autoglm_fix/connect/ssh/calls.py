@@ -34,7 +34,7 @@ class Calls:
         self.turns = Turns(stop)
         self.stop = stop
         self.jump_logins = jump_logins
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
         self._ahead: dict[SshSettings, _Call] = {}
 
     def expect(self, name: str, route: Route) -> None:
@@ -43,19 +43,19 @@ class Calls:
             settings = self.config.settings(name, route)
             if settings.jumps or settings.proxy_command is not None:
                 return
-            with self._one:
+            with self._lock:
                 if settings not in self._ahead:
                     self._ahead[settings] = _Call(lambda given_up: self._reach(settings, given_up))
 
     def reach(self, settings: SshSettings) -> Reached:
         """A host's sshd, as it was begun if it was. Raises NotConnected, Interrupted."""
-        with self._one:
+        with self._lock:
             call = self._ahead.pop(settings, None)
         return self._reach(settings, self.stop.is_set) if call is None else call.answer()
 
     def close(self) -> None:
         """End what nobody has asked for."""
-        with self._one:
+        with self._lock:
             calls, self._ahead = list(self._ahead.values()), {}
         for call in calls:
             call.give_up()

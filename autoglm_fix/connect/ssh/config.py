@@ -91,6 +91,7 @@ class SshConfig:
         )
         tokens = Tokens(self._here, there)
         settings = translate(said, there, tokens, asked.timeout_s, self._accept_new)
+        settings = replace(settings, config=self._path(asked.config))
         return self._with_way(settings, said, asked, tokens, passing)
 
     def _with_way(
@@ -134,11 +135,17 @@ class SshConfig:
             host, found["user"] or "", port, timeout_s=asked.timeout_s, config=asked.config, otherwise=otherwise
         )
 
+    def _path(self, config: str) -> str:
+        """The file that ``-F`` names, absolute; ``none`` and ``""`` as they are."""
+        if config.lower() in ("", "none"):
+            return config.lower()
+        return self._here.home + config[1:] if config.startswith("~/") else os.path.abspath(config)
+
     def _blocks(self, config: str) -> tuple[ConfigFile, ...]:
-        if config.lower() == "none":
+        path = self._path(config)
+        if path == "none":
             return ()
-        if config:
-            path = self._here.home + config[1:] if config.startswith("~/") else os.path.abspath(config)
+        if path:
             if not os.path.exists(path):
                 raise NotConnected("ssh.config-wrong", {"where": path, "reason": "there is no such file"})
             return (self._files.read(path, True),)

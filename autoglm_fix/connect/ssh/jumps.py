@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from paramiko import Channel, ChannelException, SSHException
 
 from ..channel import NotConnected
+from .by_hand import by_hand
 from .dial import Interrupted
 from .link import Link
 from .settings import SshSettings
@@ -97,7 +98,8 @@ class Passage:
         """One that has room, and stands. Raises NotConnected where one has failed."""
         lost = next((shared.link.lost() for shared in self.open if shared.link.lost()), "")
         if lost and self.failure is None:
-            self.failure = NotConnected("jump.lost", {"jump": self.name, "reason": lost}, behind=self.name)
+            values = {"jump": self.name, "way": by_hand(self.chain), "reason": lost}
+            self.failure = NotConnected("jump.lost", values, behind=self.name)
         if self.failure is not None:
             raise _behind(self.failure, self.name)
         return next((shared for shared in self.open if shared.users < _HOSTS_EACH), None)
@@ -166,7 +168,8 @@ class TunnelEnds:
 def tunnel(shared: Shared, to: SshSettings) -> TunnelEnds:
     """The way from a jump host on to the next host. Raises NotConnected; the connection is then left."""
     jump = shared.link.settings.name
-    values = {"jump": jump, "host": to.name, "hostname": to.hostname, "port": to.port}
+    way = by_hand(shared.passage.chain if shared.passage else (shared.link.settings,))
+    values = {"jump": jump, "way": way, "host": to.name, "hostname": to.hostname, "port": to.port}
     channel: Channel | None = None
     try:
         channel = shared.link.tunnel(to.hostname, to.port, to.timeout_s)
@@ -177,7 +180,7 @@ def tunnel(shared: Shared, to: SshSettings) -> TunnelEnds:
     except TimeoutError as err:
         raise NotConnected("jump.no-answer", {**values, "seconds": f"{to.timeout_s:g}"}) from err
     except NotConnected as err:
-        lost = {"jump": jump, "reason": shared.link.lost()}
+        lost = {"jump": jump, "way": way, "reason": shared.link.lost()}
         raise NotConnected("jump.lost", lost, err.tail, behind=jump) from err
     finally:
         if channel is None:

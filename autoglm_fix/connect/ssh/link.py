@@ -58,7 +58,7 @@ class Link:
         # paramiko closes a channel that nobody refers to any more wherever garbage is collected, in the middle of
         # another packet too, and then waits for itself for ever.
         self._channels: list[Channel] = []
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
         wire.ping = self._ping
 
     def execute(self, command: str, *, terminal: bool = False) -> SshStream:
@@ -139,6 +139,7 @@ class Link:
         _shut(self._wire, self._transport)
 
     def _open(self, kind: str, target: tuple[str, int] | None, timeout_s: float) -> Channel:
+        """Open a channel. Raises ChannelException, TimeoutError, NotConnected, Interrupted."""
         latest = time.monotonic() + timeout_s
         answers: SimpleQueue[Channel | Exception] = SimpleQueue()
 
@@ -147,13 +148,13 @@ class Link:
                 channel = self._transport.open_channel(
                     kind, target, ("127.0.0.1", 0), window_size=_WINDOW, timeout=timeout_s
                 )
-                with self._one:
+                with self._lock:
                     self._channels = [*(each for each in self._channels if not each.closed), channel]
                 answers.put(channel)
             except (SSHException, EOFError, OSError) as err:
                 answers.put(err)
 
-        # Aside: once it has asked, paramiko hears of nothing but the answer.
+        # In a thread of its own: paramiko's call cannot be interrupted once it waits for the answer.
         threading.Thread(target=ask, name=f"opening a channel of {self.settings.name}", daemon=True).start()
         answer = self._answered(answers, latest + _SILENT_S)
         if isinstance(answer, Channel):
@@ -168,7 +169,7 @@ class Link:
         raise ChannelException(_CONNECT_FAILED, "connect failed") from answer
 
     def _answered(self, answers: SimpleQueue[Channel | Exception], latest: float) -> Channel | Exception:
-        """What came of it, by then. Raises Interrupted."""
+        """What the request for a channel came to; a TimeoutError after ``latest``. Raises Interrupted."""
         while time.monotonic() < latest:
             if self._stopped():
                 raise Interrupted
@@ -222,7 +223,7 @@ def shake_hands(
 def _exchange_keys(
     transport: Transport, settings: SshSettings, wire: Wire, stopped: Stopped, silent: Callable[[], None]
 ) -> None:
-    """Until both sides have keys, in two phases with a deadline each: the banner, and the exchange."""
+    """Wait until both sides have keys, in two phases with a deadline each: the banner, and the exchange."""
     done = threading.Event()
     transport.banner_timeout = 2 * settings.timeout_s  # ours comes first, below
     transport.start_client(done)

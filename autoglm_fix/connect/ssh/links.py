@@ -31,7 +31,7 @@ class Links:
         self._checks = Checks(HostKeys(), Logins())
         self._stop = calls.stop
         self._jitter = jitter
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
         self._passages: dict[Chain, Passage] = {}
 
     def open(self, name: str, route: Route, credentials: Credentials) -> Channel:
@@ -55,7 +55,7 @@ class Links:
 
     def close(self) -> None:
         """End what hosts share; those behind a jump host before it. Hosts' own connections end with their channels."""
-        with self._one:
+        with self._lock:
             passages = sorted(self._passages.values(), key=lambda passage: -len(passage.chain))
         for passage in passages:
             passage.close()
@@ -89,7 +89,7 @@ class Links:
             turn.leave()
 
     def _jump(self, chain: Chain, credentials: Credentials) -> Shared:
-        with self._one:
+        with self._lock:
             passage = self._passages.setdefault(chain, Passage(chain))
         return passage.take(lambda: self._pass(chain, credentials.passphrase), self._stop.is_set)
 

@@ -25,12 +25,12 @@ class Turns:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
         self._places: defaultdict[Hashable, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(AT_ONCE))
 
     def take(self, where: Hashable) -> Turn:
         """Wait for a place there. Raises Interrupted."""
-        with self._one:
+        with self._lock:
             places = self._places[where]
         while not places.acquire(timeout=_TURN_S):
             if self._stop.is_set():

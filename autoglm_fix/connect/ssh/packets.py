@@ -34,7 +34,7 @@ class Packets(Packetizer):
         self.signals: dict[int, str] = {}
         self.farewell = ""
         self._greeted = False
-        self._one = threading.RLock()
+        self._lock = threading.RLock()
         # By the other end's numbers, which it gives anew.
         self._closed: set[int] = set()
 
@@ -50,7 +50,7 @@ class Packets(Packetizer):
     def send_message(self, data: Message) -> None:
         with data.packet.getbuffer() as packet:
             kind, channel = packet[0], int.from_bytes(packet[1:5], "big")
-        with self._one:
+        with self._lock:
             if MSG_CHANNEL_WINDOW_ADJUST <= kind <= MSG_CHANNEL_FAILURE:
                 if channel in self._closed:
                     return
@@ -68,7 +68,7 @@ class Packets(Packetizer):
             message.rewind()
         elif kind == MSG_CHANNEL_OPEN_SUCCESS:
             message.get_int()
-            with self._one:
+            with self._lock:
                 self._closed.discard(message.get_int())
             message.rewind()
         elif kind == MSG_DISCONNECT:

@@ -26,7 +26,8 @@ class Beyond:
 class SshSettings:
     """All that a connection needs to know of a host. Hashable, holds no secret; paths are absolute.
 
-    ``name`` is what was asked for, ``hostname`` what is connected to. ``jumps`` are passed in that order, each
+    ``name`` is what was asked for, ``hostname`` what is connected to. ``config`` is the file that ``-F`` names, or
+    ``none``; ``""`` for the usual ones. ``jumps`` are passed in that order, each
     reached through those before it, and have no ``jumps`` of their own; the first may have a ``proxy_command``.
     ``proxy_command`` is a whole line for ``sh -c``, its tokens filled in and its words safe. ``agent`` is the path of
     a socket, ``""`` for none. ``strict`` is ``yes`` or ``accept-new``: a ``no`` is that too, as a key that has changed
@@ -66,3 +67,4 @@ class SshSettings:
     address_family: str = "any"
     bind_address: str = ""
     beyond: tuple[Beyond, ...] = ()
+    config: str = ""

@@ -198,7 +198,7 @@ class SshStream:
 
 
 def _taken(receive: Callable[[int], bytes]) -> bytes:
-    """What is there. Taking it may have us grant the host more, which a connection that just died does not let us."""
+    """What has come. Reading it may send the host a window update, which fails on a connection that has just died."""
     try:
         return receive(_READ)
     except (EOFError, OSError, SSHException):

@@ -27,7 +27,7 @@ def known(folder: Path, *hosts: Host) -> Path:
     return file
 
 
-def route(host: Host, known_hosts: Path, port: int | None = None, timeout_s: float = 10.0, **options: str) -> Route:
+def route(host: Host, known_hosts: Path, port: int | None = None, timeout_s: float = 30.0, **options: str) -> Route:
     """The way to a host; ``port`` is one of this machine, with a proxy behind it."""
     told = {"userknownhostsfile": str(known_hosts), "hostkeyalias": host.name, "configfile": "none"}
     return Route(
@@ -63,7 +63,7 @@ def link(to: Route) -> Iterator[Link]:
             one.close()
 
 
-def heard(stream: Stream, timeout_s: float = 20.0) -> tuple[bytes, ChannelClosed]:
+def heard(stream: Stream, timeout_s: float = 60.0) -> tuple[bytes, ChannelClosed]:
     """What a command says on stdout, and its end."""
     data = b""
     latest = time.monotonic() + timeout_s
@@ -83,8 +83,16 @@ def held() -> Mapping[str, int]:
 
 def held_again(before: Mapping[str, int]) -> Mapping[str, int]:
     """The same in the end; the test's own proxies may take a moment to notice."""
-    latest = time.monotonic() + 2
+    latest = time.monotonic() + 30
     while (now := held()) != before and time.monotonic() < latest:
+        time.sleep(0.01)
+    return now
+
+
+def threads_again(count: int) -> int:
+    """How many threads there are, once there are so many or after 30 s."""
+    latest = time.monotonic() + 30
+    while (now := threading.active_count()) != count and time.monotonic() < latest:
         time.sleep(0.01)
     return now
 

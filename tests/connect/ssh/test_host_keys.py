@@ -6,11 +6,13 @@ import base64
 import contextlib
 import dataclasses
 import fcntl
+import os
 import shutil
 import socket
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -302,6 +304,16 @@ def test_runs_and_threads_that_note_at_once_lose_nothing(keys: Path, tmp_path: P
     assert sorted(lines) == [f"gpu{number:02} {public(keys / 'ed255191')}" for number in range(40)]
 
 
+def waited_for(locked: int) -> None:
+    """Return when somebody waits for the lock on this open file, or after 30 s."""
+    inode, latest = os.fstat(locked).st_ino, time.monotonic() + 30
+    while time.monotonic() < latest:
+        lines = Path("/proc/locks").read_text().splitlines()
+        if any(" -> " in line and f":{inode} " in line for line in lines):
+            return
+        time.sleep(0.01)
+
+
 def test_a_note_waits_for_that_of_another_run(keys: Path, tmp_path: Path) -> None:
     known = tmp_path / "known"
     found: list[NotConnected] = []
@@ -316,7 +328,7 @@ def test_a_note_waits_for_that_of_another_run(keys: Path, tmp_path: Path) -> Non
         fcntl.flock(other, fcntl.LOCK_EX)
         thread = threading.Thread(target=note)
         thread.start()
-        thread.join(0.1)
+        waited_for(other.fileno())
         other.write(f"gpu01 {public(keys / 'ed255191')}\n")
     thread.join(10)
     assert [error.code for error in found] == ["host-key.changed"]
@@ -348,12 +360,12 @@ def host(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Host]
 
 def shown(host: Host, wanted: SshSettings) -> str:
     """The kind of key that the host showed, once it was accepted. Nothing more is sent."""
-    with contextlib.closing(socket.create_connection((host.address, wanted.port), timeout=5)) as connection:
+    with contextlib.closing(socket.create_connection((host.address, wanted.port), timeout=30)) as connection:
         transport = paramiko.Transport(connection)
         try:
             checks = HostKeys()
             agree(transport, wanted, checks.preferred_algorithms(wanted))
-            transport.start_client(timeout=5)
+            transport.start_client(timeout=30)
             checks.accepted(wanted, transport.get_remote_server_key())
             return transport.host_key_type or ""
         finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -74,7 +76,7 @@ class Way:
     between: Proxy
     config: Path
 
-    def to(self, address: str, port: int | None = None, timeout_s: float = 10.0) -> Route:
+    def to(self, address: str, port: int | None = None, timeout_s: float = 30.0) -> Route:
         return Route("ssh", address, port, options={"configfile": str(self.config)}, timeout_s=timeout_s, python=PYTHON)
 
 
@@ -270,6 +272,19 @@ def test_what_a_bastion_does_not_let_through_is_said(
     assert (err.code, err.behind) == (code, None)
     for language in ("en", "zh"):
         assert "bastion" in Catalogue(language).part(err.code, "summary", err.values)
+        # The bastion is known to that file alone.
+        assert f"`ssh -F {tmp_path}/" in Catalogue(language).part(err.code, "advice", err.values)
+
+
+def test_the_advice_about_a_host_that_a_bastion_does_not_reach_can_be_pasted(way: Way) -> None:
+    with links() as made:
+        err = side_by_side(made, [way.to("127.0.1.1", 2999)]).failures["127.0.1.1"]
+    (command,) = re.findall("`(.*?)`", Catalogue("en").part(err.code, "advice", err.values))
+    words = shlex.split(command)
+    assert words[-4:] == ["nc", "-vz", "127.0.1.1", "2999"]
+    said = subprocess.run([*words[:-4], "echo", "$SSH_CONNECTION"], capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.split()
 
 
 @pytest.mark.slow
@@ -285,8 +300,9 @@ def test_hosts_that_accept_and_never_speak_do_not_hold_up_those_beside_them(bast
 
 
 def _dead_and_alive(way: Way) -> None:
-    with links() as made:
-        dead = [way.to("127.0.4.1", 2224, timeout_s=2.0)] * 16
+    stop = threading.Event()
+    with links(stop) as made:
+        dead = [way.to("127.0.4.1", 2224, timeout_s=120.0)] * 16
         answered: list[bytes] = []
         order: list[str] = []
 
@@ -302,6 +318,7 @@ def _dead_and_alive(way: Way) -> None:
         silence = threading.Thread(target=wait_for_the_dead)
         silence.start()
         side_by_side(made, [way.to(f"127.0.1.{n}") for n in range(1, 21)], note)
-        assert answered == [b"here\n"] * 20
+        stop.set()
         silence.join()
+        assert answered == [b"here\n"] * 20
         assert order == [*["answered"] * 20, "given up"]

@@ -95,7 +95,7 @@ def sshd(host: Host, port: int, config: str) -> None:
 
 def settings(host: Host, port: int = OTHER_PORT, **changes: Any) -> SshSettings:
     named = {"identity_files": tuple(map(str, changes.pop("files", ()))), "identities_named": True}
-    usual = SshSettings("gpu01", host.address, port, "root", host_key_name="gpu01", timeout_s=5.0)
+    usual = SshSettings("gpu01", host.address, port, "root", host_key_name="gpu01", timeout_s=30.0)
     return dataclasses.replace(
         usual, **{**named, "methods": ("publickey", "password", "keyboard-interactive"), **changes}
     )
@@ -125,11 +125,11 @@ class Counted(Packetizer):
 @contextlib.contextmanager
 def line(wanted: SshSettings) -> Iterator[paramiko.Transport]:
     """A transport that has exchanged keys."""
-    connection = socket.create_connection((wanted.hostname, wanted.port), timeout=5)
+    connection = socket.create_connection((wanted.hostname, wanted.port), timeout=30)
     transport = paramiko.Transport(connection, packetizer_class=Counted)
     try:
         agree(transport, wanted, HostKeys().preferred_algorithms(wanted))
-        transport.start_client(timeout=5)
+        transport.start_client(timeout=30)
         yield transport
     finally:
         transport.close()
@@ -146,9 +146,9 @@ def log_in(wanted: SshSettings, credentials: Credentials = NOTHING, logins: Logi
         (logins or Logins()).authenticate(transport, wanted, credentials, time.monotonic() + wanted.timeout_s)
         waits = packets.waits
         assert transport.is_authenticated()
-        channel = transport.open_session(timeout=5)
+        channel = transport.open_session(timeout=30)
         channel.exec_command("true")
-        channel.settimeout(5)
+        channel.settimeout(30)
         assert channel.recv_exit_status() == 0
         channel.close()
     return waits
@@ -291,8 +291,8 @@ def test_an_agent_that_never_answers_costs_a_run_its_patience_once(host: Host, k
         wanted = settings(host, agent=path, identities_named=False, files=[keys / "ed25519"], timeout_s=0.5)
         with contextlib.suppress(NotConnected):
             log_in(wanted, Credentials(), logins)
-        log_in(wanted, Credentials(), logins)
-        silent.settimeout(5)
+        log_in(dataclasses.replace(wanted, timeout_s=30.0), Credentials(), logins)
+        silent.settimeout(30)
         silent.accept()[0].close()
         silent.settimeout(0)
         with pytest.raises(BlockingIOError):
@@ -378,7 +378,7 @@ def on_a_security_key(path: Path) -> Path:
 
 def test_a_host_that_does_not_answer_is_left_at_the_deadline(host: Host, keys: Path) -> None:
     wanted = settings(host, files=[keys / "ed25519"], timeout_s=0.3)
-    with line(dataclasses.replace(wanted, timeout_s=5.0)) as transport:
+    with line(dataclasses.replace(wanted, timeout_s=30.0)) as transport:
         pids = host.run("pgrep", "-f", r"sshd: .*\[(net|priv|preauth)\]|sshd: \[accepted\]", check=False).stdout.split()
         host.run("kill", "-STOP", *pids)
         try:

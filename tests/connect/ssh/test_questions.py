@@ -77,16 +77,16 @@ def test_a_password_is_not_said_again_in_another_way() -> None:
 def ask(asking: Asking) -> NotConnected | None:
     """Log in to such a host with a password."""
     here, there = socket.socketpair()
-    wanted = SshSettings("gpu01", "gpu01", 22, "root", methods=("password", "keyboard-interactive"), timeout_s=5.0)
+    wanted = SshSettings("gpu01", "gpu01", 22, "root", methods=("password", "keyboard-interactive"), timeout_s=30.0)
     with (
         contextlib.closing(paramiko.Transport(there)) as server,
         contextlib.closing(paramiko.Transport(here)) as client,
     ):
         server.add_server_key(paramiko.ECDSAKey.generate())
         server.start_server(threading.Event(), asking)
-        client.start_client(timeout=5)
+        client.start_client(timeout=30)
         try:
-            Logins().authenticate(client, wanted, Credentials(PASSWORD), time.monotonic() + 5)
+            Logins().authenticate(client, wanted, Credentials(PASSWORD), time.monotonic() + 30)
         except NotConnected as error:
             return error
         finally:
