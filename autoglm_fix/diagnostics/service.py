@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from autoglm_fix.agent.facts.service import Definition, Running, Service, Source
+from autoglm_fix.agent.facts.service import Definition, Ended, Running, Service, Source
 from autoglm_fix.launch import plainly
 
 from . import service_findings as found
@@ -59,6 +59,8 @@ def service(service: Service) -> Iterator[Finding]:
         if service.running is None and service.expected and not service.unseen:
             argv = service.defined.argv if service.defined else None
             yield found.NotStarted(subject=service.name, endpoint=service.endpoint, command=plainly(argv or []))
+    elif service.undefined == "manager-down":
+        yield found.ManagerDown(subject=_name(service), manager=service.manager)
     elif _is_down(service):
         yield from _why(service)
         yield from _down(service)
@@ -93,6 +95,8 @@ def _absent(service: Service) -> Finding:
     name = _name(service)
     if service.undefined == "masked":
         return found.Masked(subject=name)
+    if service.undefined == "user-unit":
+        return found.UserUnit(subject=name, files=service.near)
     if service.undefined in ("bad-setting", "error"):
         lines = [line for line in service.log if line.strip()]
         problem = lines[-1] if lines else service.undefined
@@ -112,13 +116,13 @@ def _is_down(service: Service) -> bool:
 def _down(service: Service) -> Iterator[Finding]:
     name, ended = _name(service), service.ended
     log, look = service.log[-_LINES:], _look(service)
-    if service.state in ("running", "starting", "restarting"):
-        restarts = ended.restarts if ended else 0
+    restarts = ended.restarts if ended else 0
+    if service.state in ("running", "starting", "restarting") and restarts:
         yield found.Restarting(subject=name, restarts=restarts, exit=_exit(service), look=look, log=log)
         return
     if ended is not None and ended.reason == "start-limit-hit":
         yield found.StartLimit(subject=name, look=look)
-    if service.state == "failed":
+    if service.state in ("failed", "restarting"):
         ago = _span(service.now - ended.at) if ended and ended.at else "-"
         yield found.Failed(subject=name, exit=_exit(service), ago=ago, look=look, log=log)
     else:
@@ -133,13 +137,9 @@ def _why(service: Service) -> Iterator[Finding]:
     if ended.out_of_memory:
         yield found.OutOfMemory(subject=name, exit=_exit(service))
         return
-    if ended.reason in ("timeout", "watchdog"):
-        limits = service.defined.limits if service.defined else None
-        limit = None if limits is None else limits.start_s if ended.reason == "timeout" else limits.watchdog_s
-        yield found.TimedOut(subject=name, reason=ended.reason, limit="-" if limit is None else f"{limit:g} s")
-        return
-    if service.manager == "systemd" and ended.code in _STEPS:
-        yield found.CannotStart(subject=name, step=_STEPS[ended.code], what=_about(ended.code, service.defined))
+    by_manager = _told_by_manager(service, ended)
+    if by_manager is not None:
+        yield by_manager
         return
     if ended.signal in ("SIGTERM", "SIGINT") or ended.code == 0 or ended.reason == _NEVER_RAN:
         return  # it was told to stop, or never ran: what its log says is no cause
@@ -156,6 +156,20 @@ def _why(service: Service) -> Iterator[Finding]:
         yield _OF_THEIR_OWN[row.cause](subject=name, line=line)
     else:
         yield found.Crashed(subject=name, cause=row.cause, line=line, step=row.step, look=_look(service))
+
+
+def _told_by_manager(service: Service, ended: Ended) -> Finding | None:
+    """The cause, where the manager itself knows it."""
+    name = _name(service)
+    if ended.beside:
+        return found.CommandFailed(subject=name, command=ended.beside, look=_look(service))
+    if ended.reason in ("timeout", "watchdog"):
+        limits = service.defined.limits if service.defined else None
+        limit = None if limits is None else limits.start_s if ended.reason == "timeout" else limits.watchdog_s
+        return found.TimedOut(subject=name, reason=ended.reason, limit="-" if limit is None else f"{limit:g} s")
+    if service.manager == "systemd" and ended.code in _STEPS:
+        return found.CannotStart(subject=name, step=_STEPS[ended.code], what=_about(ended.code, service.defined))
+    return None
 
 
 def _words_of(line: str) -> str:

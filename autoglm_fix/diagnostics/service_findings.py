@@ -101,6 +101,16 @@ class CannotStart(Finding, frozen=True, kw_only=True):
     what: str
 
 
+class CommandFailed(Finding, frozen=True, kw_only=True):
+    """A command that its unit runs beside the program failed: ``command``, with its setting and its end."""
+
+    code: ClassVar[str] = "service.command-failed"
+    symptom: ClassVar[Symptom] = "crashed"
+
+    command: str
+    look: str
+
+
 class Crashed(Finding, frozen=True, kw_only=True):
     """Its log tells why it ended; ``step`` names the diagnostic that judges the same thing, empty for none."""
 
@@ -205,6 +215,24 @@ class Absent(Finding, frozen=True, kw_only=True):
     manager: str
     reason: str
     near: list[str]
+
+
+class UserUnit(Finding, frozen=True, kw_only=True):
+    """It is a unit of a user's own systemd, in ``files``, and the system's knows nothing of it."""
+
+    code: ClassVar[str] = "service.user-unit"
+    symptom: ClassVar[Symptom] = "refused"
+
+    files: list[str]
+
+
+class ManagerDown(Finding, frozen=True, kw_only=True):
+    """Its manager does not run itself, so that nobody starts it."""
+
+    code: ClassVar[str] = "service.manager-down"
+    symptom: ClassVar[Symptom] = "refused"
+
+    manager: str
 
 
 class Masked(Finding, frozen=True, kw_only=True):

@@ -19,7 +19,10 @@ from .timeouts_rules import Pace, is_offline, is_whole, rules, span
 
 _FULL = 1 << 20
 _LOCKS = re.compile(r"lock|baton|flock", re.IGNORECASE)
-_SILENT = re.compile(r"python")
+_EPOCH = re.compile(r"(\d{9,10}\.\d+) ")
+_STAMP = re.compile(r"\b(?:(\d{4})-)?(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)")
+# Of a line without a year: a leap year, so that every day is one.
+_SOME_YEAR = 2000
 
 
 def start_up(start: StartUp, service: Service, model: ModelFiles, launch: Launch, pace: Pace) -> Iterator[Finding]:
@@ -179,16 +182,10 @@ def _log(start: StartUp, service: Service, launch: Launch) -> Iterator[Finding]:
     if start.output:
         yield found.LogLost(subject=_name(service), where=start.output)
         return
-    python = service.running is not None and bool(_SILENT.search(service.running.python or ""))
+    python = service.running is not None and "python" in (service.running.python or "")
     unset = not (launch.environment.get("PYTHONUNBUFFERED") or "-u" in launch.argv[1:3])
     if python and unset and not start.log and launch.engine in ("custom", "transformers"):
         yield found.LogBuffered(subject=_name(service))
-
-
-_EPOCH = re.compile(r"(\d{9,10}\.\d+) ")
-_STAMP = re.compile(r"\b(?:(\d{4})-)?(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)")
-# Of a line without a year: a leap year, so that every day is one.
-_SOME_YEAR = 2000
 
 
 def timed_stages(start: StartUp) -> list[tuple[str, float | None]]:

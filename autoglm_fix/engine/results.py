@@ -76,7 +76,8 @@ class ChangeRecord:
     ``code`` and ``values`` are its sentence's; ``summary`` is that sentence in English. ``shared`` names what it
     touches by the name that every host has for it, where that is on a filesystem that several may have; ``loads`` is
     the source that it reads weights from, where many hosts may read from it. ``size`` is the bytes that move for it,
-    ``took_s`` how long it took to make, where it was made by itself.
+    ``took_s`` how long it took to make, where it was made by itself. ``hint`` is what the host says to do about what
+    keeps it from being made.
     """
 
     kind: str
@@ -93,6 +94,7 @@ class ChangeRecord:
     loads: str = ""
     size: int | None = None
     took_s: float | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True)

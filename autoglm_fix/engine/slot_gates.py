@@ -25,9 +25,8 @@ def previewed(change: Change, answer: Mapping[str, Any]) -> ChangeRecord:
     """A planned change, with what its host says of it."""
     problem = answer["problem"]
     record = record_of(change, diff=str(answer["diff"]), problem=problem and str(problem))
-    return replace(
-        record, shared=str(answer.get("shared") or ""), loads=str(answer.get("loads") or ""), size=_size(change)
-    )
+    shared, loads, hint = (str(answer.get(name) or "") for name in ("shared", "loads", "hint"))
+    return replace(record, shared=shared, loads=loads, hint=hint, size=_size(change))
 
 
 def _size(change: Change) -> int | None:

@@ -21,6 +21,7 @@ _UP = ("running", "starting", "restarting", "stopping")
 
 @fix(
     found.CannotStart,
+    found.CommandFailed,
     found.Crashed,
     found.Down,
     found.EnvFileMissing,

@@ -109,7 +109,14 @@ class ServiceView:
         return [proof for _, proof in self._group.first.proof if service in (None, proof.service)]
 
     def _steps(self, steps: Sequence[StepResult], cause: str | None) -> Iterator[Line]:
-        words = self._words
+        yield from self._causes(steps, cause)
+        yield from self._changes(steps)
+        for step in steps:
+            if step.status not in BAD:
+                yield from self._notes(step, cause)
+
+    def _causes(self, steps: Sequence[StepResult], cause: str | None) -> Iterator[Line]:
+        """What was wrong, as far as it was acted on, and the first ``cause`` in any case."""
         found = [
             finding
             for step in steps
@@ -118,11 +125,14 @@ class ServiceView:
         ]
         if self._explained and not self._verbosity:
             found = [finding for finding in found if not finding.consequence]
-        texts = dict.fromkeys((words.finding(finding), finding.code) for finding in found)
+        texts = dict.fromkeys((self._words.finding(finding), finding.code) for finding in found)
         for text, code in list(texts)[: None if self._verbosity else _SHOWN]:
             self._said.add(text)
             yield self._line("cause", text, Span(f" ({code})", "faint"))
-        yield from self._more("cause", len(texts))
+        yield from self._more(len(texts))
+
+    def _changes(self, steps: Sequence[StepResult]) -> Iterator[Line]:
+        """What was changed for it, or would be."""
         every = [(step.status, change) for step in steps for change in step.changes]
         targets = {(change.summary, change.target) for _, change in every}
         words_of = [summary for summary, _ in targets]
@@ -131,17 +141,20 @@ class ServiceView:
         )
         for label, change in changes[: None if self._verbosity else _SHOWN]:
             yield self._line(label, change)
-        yield from self._more("fix", len(changes))
-        for step in steps:
-            for finding in step.findings:
-                if finding.severity == "warning" and step.status not in BAD and finding.code != cause:
-                    yield self._line("note", words.finding(finding), Span(f" ({finding.code})", "faint"))
-            for declined in words.distinct(step.declined) if step.status not in BAD else ():
-                # What another fix of the step has cured is no news.
-                if not step.changes or declined.code.startswith("restart."):
-                    yield self._line("note", words.refusal(declined))
-                    if advised := self._advised(words.hint(declined)):
-                        yield self._line("", advised)
+        yield from self._more(len(changes))
+
+    def _notes(self, step: StepResult, cause: str | None) -> Iterator[Line]:
+        """What is worth knowing of a step that did not go wrong: its warnings, and what was not done."""
+        words = self._words
+        for finding in step.findings:
+            if finding.severity == "warning" and finding.code != cause:
+                yield self._line("note", words.finding(finding), Span(f" ({finding.code})", "faint"))
+        for declined in words.distinct(step.declined):
+            # What another fix of the step has cured is no news.
+            if not step.changes or declined.code.startswith("restart."):
+                yield self._line("note", words.refusal(declined))
+                if advised := self._advised(words.hint(declined)):
+                    yield self._line("", advised)
 
     def _interruption(self, service: str) -> Iterator[Line]:
         """That callers had to go without the service: how often, for how long, and whether they were led elsewhere."""
@@ -200,7 +213,7 @@ class ServiceView:
         said = [(text, code) for text, code in found if text not in self._said]
         for text, code in said[: None if self._verbosity else _SHOWN]:
             yield self._line("", text, Span(f" ({code})", "faint"))
-        yield from self._more("", len(said))
+        yield from self._more(len(said))
         for reason, _ in words.refusals(step.declined):
             yield self._line("why", reason)
         if step.error is not None:
@@ -245,7 +258,13 @@ class ServiceView:
         An error knows best; then a fix that declined, for what it was to mend has been tried.
         """
         words = self._words
-        error = [] if step.error is None else [words.hint(step.error)]
+        faults = [] if step.error is None else [step.error]
+        # What keeps a change from being made comes before what would have to be changed.
+        for each in step.changes:
+            if each.problem and each.hint:
+                values = {"target": each.target, "message": each.problem, "hint": each.hint}
+                faults.append(Fault("run.change-failed", values))
+        error = list(map(words.hint, faults))
         declined = [advice for _, advice in words.refusals(step.declined)]
         found = [words.advice(finding) for finding in left(step)]
         every = [[advice for advice in each if advice.text] for each in (error, declined, found)]
@@ -266,7 +285,7 @@ class ServiceView:
                     "", Span(self._words.name("step", step.status.value), "faint"), self._words.colon, step.name
                 )
 
-    def _more(self, label: str, total: int) -> Iterator[Line]:
+    def _more(self, total: int) -> Iterator[Line]:
         if total > _SHOWN and not self._verbosity:
             yield self._line("", Span(self._words.count("report.more", total - _SHOWN), "faint"))
 

@@ -18,9 +18,8 @@ from tests.diagnostics.test_service import BY_NAME, CASES
 from tests.fixes.on_files import declined, only
 
 # Whoever offers one of these has the name wrong, or may not start it: a restart is no remedy.
-NO_REMEDY = {
-    f"service.{what}" for what in ("absent", "masked", "definition-broken", "disabled", "unseen", "unreadable")
-}
+UNSTARTABLE = "absent masked definition-broken disabled unseen unreadable user-unit manager-down"
+NO_REMEDY = {f"service.{what}" for what in UNSTARTABLE.split()}
 
 
 def fact(case: str, **more: Any) -> Service:

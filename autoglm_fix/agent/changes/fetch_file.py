@@ -11,7 +11,7 @@ from typing import BinaryIO, ClassVar
 
 from ..context import Context
 from . import CannotChange, Preview
-from .keep import obstacle, take_after
+from .keep import obstacle, room_for, take_after
 from .plausible import identical, implausible
 from .transfer import Transfer
 
@@ -93,15 +93,19 @@ class FetchFile:
         problem = self._cannot_read() if self.local else None
         if problem is None and os.path.isdir(self.path):
             problem = f"{self.path} is a folder"
+        hint = None
         if problem is None:
             problem = ctx.fact(Space).obstacle(self.path, self._needed())
-        return Preview("\n".join(lines), problem)
+            hint = problem and room_for(self.path, self._needed())
+        return Preview("\n".join(lines), problem, hint)
 
     def stage(self, ctx: Context, staged: str) -> None:
         problem = self._cannot_read() if self.local else None
-        problem = problem or obstacle(self.path, self._needed())
         if problem:
             raise CannotChange(problem)
+        problem = obstacle(self.path, self._needed())
+        if problem:
+            raise CannotChange(problem, hint=room_for(self.path, self._needed()))
         try:
             with _exclusive(self.partial) as out:
                 self._bring(ctx, out)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from dataclasses import dataclass, field
 
@@ -46,8 +47,23 @@ def obstacle(path: str, needed: int) -> str | None:
         return f"no permission to write in {folder}"
     free = space.f_bavail * space.f_frsize
     if needed > free:
-        return f"{folder} has {free} bytes free, {needed} are needed"
+        return f"{folder} has {_size(free)} free, {_size(needed)} are needed"
     return None
+
+
+def room_for(path: str, needed: int) -> str:
+    """What to do where ``path`` lacks the room for so many bytes; empty where it does not."""
+    folder = os.path.dirname(path) or "."
+    try:
+        space = os.statvfs(folder)
+    except OSError:
+        return ""
+    full = needed > space.f_bavail * space.f_frsize and not space.f_flag & os.ST_RDONLY
+    return f"Make room there (df -h {shlex.quote(folder)}), then run again." if full else ""
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
 
 
 def take_after(old: str, handle: int) -> None:

@@ -84,6 +84,8 @@ class Restart:
             if before["state"] in _MEANT_TO_RUN:
                 starting.anew()
         except CannotChange as err:
+            if before["state"] == "restarting" and control.state() in ("starting", "restarting"):
+                return  # it ended again and again before, and does so again
             raise CannotChange(f"{before['path']} is not {before['state']} again: {err}", err.hint) from err
 
     @classmethod

@@ -19,6 +19,12 @@ def files() -> dict[str, str]:
     return found
 
 
+def of_users(name: str) -> list[str]:
+    """The files of a unit of that name that users' own systemds have."""
+    folders = ("/home/*/.config/systemd/user", "/root/.config/systemd/user", "/etc/systemd/user")
+    return [path for folder in folders for path in sorted(glob.glob(f"{folder}/{glob.escape(name)}"))]
+
+
 def near(name: str) -> list[str]:
     """Units that are there and have a name like that."""
     there = set(files())

@@ -218,7 +218,8 @@ def look(ctx: Context, spec: ServiceSpec) -> Looked:
     except Gone as err:
         files = configuration.log_files(program)
         log = [line for path in files for line in tail(path, _LINES)]
-        return Looked("stopped", definition, ended=Ended(reason=str(err)), log=log, reads=reads)
+        ended = Ended(reason=str(err))
+        return Looked("stopped", definition, undefined="manager-down", ended=ended, log=log, reads=reads)
     except Fault:
         # It is in the files, but supervisord has not read them.
         return Looked("stopped", definition, reloaded=False, reads=reads)

@@ -36,7 +36,7 @@ _STATES = {
 
 def defined(ctx: Context, spec: ServiceSpec) -> Definition:
     """The unit's files, read from the disk. Raises NotDefined."""
-    return find(name_of(spec)).definition(spec.name)
+    return find(name_of(spec)).definition()
 
 
 def look(ctx: Context, spec: ServiceSpec) -> Looked:
@@ -48,7 +48,7 @@ def look(ctx: Context, spec: ServiceSpec) -> Looked:
         unit = find(name)
     except NotDefined as err:
         undefined, near = str(err), err.near
-    definition = unit.definition(spec.name) if unit else None
+    definition = unit.definition() if unit else None
     if not os.path.isdir("/run/systemd/system"):
         from .by_hand import found
 
@@ -76,7 +76,8 @@ def look(ctx: Context, spec: ServiceSpec) -> Looked:
 
         # Where it has been started again, it is the log of the start before that tells.
         since = None if looked.state in ("running", "starting") else shown
-        looked = replace(looked, ended=ended(shown), log=log_of(spec, name, unit, since))
+        log = log_of(spec, name, unit, since)
+        looked = replace(looked, ended=ended(shown, log, name), log=log)
     container = spec.container or spec.compose or starts_a_container(definition)
     if container and looked.state not in ("failed", "restarting"):
         from .front_end import behind
@@ -110,7 +111,7 @@ def show(name: str) -> dict[str, str]:
 
 
 def is_reloaded(shown: dict[str, str], unit: Unit | None) -> bool:
-    """Whether the manager works with the files as they are. Of folders that are new it does not know by itself."""
+    """Whether the manager has read the files as they are now. Of new drop-in folders it does not notice by itself."""
     known = words(shown.get("DropInPaths", ""))
     there = [path for kind, path in unit.files if kind == "drop-in"] if unit else known
     return shown.get("NeedDaemonReload") != "yes" and sorted(known) == sorted(there)

@@ -68,7 +68,7 @@ class Unit:
                         known.append((value, path))
         return self
 
-    def definition(self, service: str) -> Definition:
+    def definition(self) -> Definition:
         """What the unit says. Variables and command as the main process gets them."""
         variables, unread = self._environment()
         argv = self._argv(variables)
@@ -187,9 +187,10 @@ def find(name: str) -> Unit:
         template = f"{prefix}@{rest[rest.rindex('.') :]}"
     path = _first(name) or (template and _first(template))
     if not path:
-        from .near import near
+        from .near import near, of_users
 
-        raise NotDefined(f"there is no unit {name}", near(name))
+        files = of_users(name)
+        raise NotDefined("user-unit" if files else f"there is no unit {name}", files or near(name))
     names = [name, template] if template else [name]
     end = os.path.realpath(path)
     if os.path.basename(end) not in names and end.endswith(".service"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from ..facts.service import Ended
 from ..service import ServiceSpec
@@ -17,15 +18,27 @@ from .unit import Unit
 _EXITED = "1"
 # systemd's line between two starts.
 _AGAIN = "Scheduled restart job, restart counter is at"
+# What it writes of each start that failed, and forgets of it once the next one has begun.
+_FAILED = re.compile(r"Failed with result '([\w-]+)'")
+_MAIN = re.compile(r"Main process exited, code=(\w+), status=(\d+)")
+# A command beside the program: which one, and that it failed. One whose failure does not count is not among them.
+_BESIDE = ("ExecCondition", "ExecStartPre", "ExecStartPost")
+_CONTROL = re.compile(r"Control process exited, code=(\w+), status=(\d+)")
+_COMMAND = re.compile(r"argv\[\]=(.*?) ; ignore_errors=(\w+) ;.*? code=(\w+) ; status=(\d+)")
 
 
-def ended(shown: Mapping[str, str]) -> Ended | None:
-    """How the last main process ended; None where none ever did."""
+def ended(shown: Mapping[str, str], log: Sequence[str] = (), name: str = "") -> Ended | None:
+    """How the last main process ended; None where none ever did. ``log``: its last lines, ``name``: the unit's.
+
+    While it is started again, the manager's own account is that of the new start: then the log tells of the last.
+    """
     restarts = int(shown.get("NRestarts") or 0)
     reason, how = shown.get("Result", ""), shown.get("ExecMainCode", "0")
     if how == "0" and not restarts and reason in ("", "success"):
         return None
     status = int(shown.get("ExecMainStatus") or 0)
+    if how == "0" and restarts and reason in ("", "success") and shown.get("ActiveState") == "activating":
+        reason, how, status = _told(log)
     at = [shown.get(name, "") for name in ("ExecMainExitTimestampMonotonic", "StateChangeTimestampMonotonic")]
     return Ended(
         status if how == _EXITED else None,
@@ -34,7 +47,38 @@ def ended(shown: Mapping[str, str]) -> Ended | None:
         _epoch(at[0]) or _epoch(at[1]),
         restarts,
         reason == "oom-kill",
+        _beside(name, log, how == "0") if name and reason in ("exit-code", "signal") and how != _EXITED else "",
     )
+
+
+def _told(log: Sequence[str]) -> tuple[str, str, int]:
+    """The result, the kind of end and the status of the last start that failed, in the words of `systemctl show`."""
+    results = [found[1] for found in map(_FAILED.search, log) if found]
+    mains = [(found[1], int(found[2])) for found in map(_MAIN.search, log) if found]
+    code, status = mains[-1] if mains else ("", 0)
+    return results[-1] if results else "", {"": "0", "exited": _EXITED}.get(code, "2"), status
+
+
+def _beside(name: str, log: Sequence[str], before: bool) -> str:
+    """The command beside the program that failed, with its setting and its end; empty for none.
+
+    ``before``: the program was not started. Which command it was is forgotten when systemd reads its units anew.
+    """
+    try:
+        status, out, _err = run("systemctl", "show", name, "--property=" + ",".join(_BESIDE))
+    except CannotTell:
+        return ""
+    for line in [] if status else out.splitlines():
+        setting, _, value = line.partition("=")
+        found = _COMMAND.search(value)
+        if found and found[2] == "no" and found[4] != "0":
+            return f"{setting}={found[1]} ({_end(found[3], found[4])})"
+    told = [found for found in map(_CONTROL.search, log) if found]
+    return f"{_BESIDE[1 if before else 2]}= ({_end(told[-1][1], told[-1][2])})" if told else ""
+
+
+def _end(code: str, status: str) -> str:
+    return f"exit status {status}" if code == "exited" else signal_name(int(status))
 
 
 def _epoch(monotonic: str) -> float | None:

@@ -13,8 +13,9 @@ class Source:
     """One text that the definition is made of, the one that outranks the others last.
 
     ``kind``: ``unit``, ``drop-in``, ``env-file``, ``compose``, ``program`` (a supervisor's file), ``script`` (the
-    file that the definition starts, where it is a text). ``file`` holds the content; its ``host`` is what
-    an edit replaces; its state is also ``unreadable`` (``detail`` says why). ``optional``: it may be missing.
+    file that the definition starts, where it is a text), ``config`` (a server's own, which ``--config`` names).
+    ``file`` holds the content; its ``host`` is what an edit replaces; its state is also ``unreadable`` (``detail``
+    says why). ``optional``: it may be missing.
     """
 
     kind: str
@@ -116,7 +117,8 @@ class Running:
 class Ended:
     """How the last start ended: exit ``code`` or ``signal``, when (epoch seconds), and how often it was restarted.
 
-    ``reason`` is the manager's own word (``timeout``, ``oom-kill``, ``start-limit-hit``, ...).
+    ``reason`` is the manager's own word (``timeout``, ``oom-kill``, ``start-limit-hit``, ...). ``beside`` is the
+    command beside the program that failed and ended the start (systemd's ``ExecStartPre=... (exit status 1)``).
     """
 
     code: int | None = None
@@ -125,6 +127,7 @@ class Ended:
     at: float | None = None
     restarts: int = 0
     out_of_memory: bool = False
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,12 @@ class Service:
     """A service, by its manager. ``Service.collect`` asks the manager that the inventory names.
 
     ``state``: ``running``, ``starting``, ``stopping``, ``stopped``, ``failed``, ``restarting`` (a loop), ``absent``
-    (the manager knows no such service; ``undefined`` is why, ``masked`` for one that it may not start, ``near``
-    are names that are alike), ``by-hand`` (manager ``none`` or ``command``: nobody knows, ``running`` is what
-    was found by its port, its model or its command; ``expected`` is False where it need not run all the
-    time, and ``unseen`` says why nothing can be told of its process).
+    (the manager knows no such service; ``undefined`` is why, ``masked`` for one that it may not start, ``user-unit``
+    for one of a user's systemd, with its file in ``near``, which else are names that are alike), ``by-hand``
+    (manager ``none`` or ``command``: nobody knows, ``running`` is what was found by its port, its model or its
+    command; ``expected`` is False where it need not run all the time, and ``unseen`` says why nothing can be told
+    of its process).
+    ``undefined`` of a stopped one is ``manager-down`` where its manager does not run itself.
     ``reloaded`` is False where the manager works with an older text of the definition than the disk has
     (systemd: daemon-reload needed); ``gpu_containers`` are then processes of containers that use a GPU, which
     reloading could harm. ``log`` holds the last lines of its log, newest last, where it is not well.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -9,6 +10,7 @@ import os
 import random
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,21 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
 
 
+class Hurried:
+    """Time as it passes, but for those that sleep over it."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.05))
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody rests between two attempts, however long the patience."""
+    monkeypatch.setattr(transfer, "time", Hurried())
+
+
 @pytest.fixture
 def server() -> Iterator[FileServer]:
     with serving({f"/{NAME}": WHOLE}) as running:
@@ -58,7 +75,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def fetch(target: Path, server: FileServer, **more: Any) -> FetchFile:
-    values = {"size": len(WHOLE), "sha256": SHA, "patience": 1.0, **more}
+    values = {"size": len(WHOLE), "sha256": SHA, "patience": 60.0, **more}
     return FetchFile(path=str(target), source=f"{server.url}/{NAME}", **values)
 
 
@@ -206,7 +223,7 @@ def test_a_small_file_is_checked_by_the_id_that_git_gives_it(target: Path, serve
 
 def test_a_server_that_falls_silent_ends_it_and_the_bytes_are_kept(target: Path, server: FileServer) -> None:
     server.stall_after = MIB
-    change = fetch(target, server, patience=0.2)
+    change = fetch(target, server, patience=3.0)
     problem = refusal(change)
     assert "sends nothing" in str(problem)
     assert "go on from there" in problem.hint
@@ -228,12 +245,12 @@ def test_a_refusal_is_final(target: Path, server: FileServer, status: int, hint:
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_with_a_bad_moment_is_asked_again(target: Path, server: FileServer, status: int) -> None:
     server.statuses[f"/{NAME}"] = [status]
-    assert staged(fetch(target, server, patience=1.0)) == WHOLE
+    assert staged(fetch(target, server)) == WHOLE
 
 
 def test_nobody_listening_is_said(target: Path) -> None:
     with serving() as gone:
-        change = fetch(target, gone, patience=0.2)
+        change = fetch(target, gone)
     assert "Connection refused" in str(refusal(change))
     assert os.listdir(target.parent) == [NAME]
 
@@ -258,7 +275,7 @@ def test_redirects_elsewhere_are_not(target: Path, server: FileServer, to: str) 
     "source", ["ftp://127.0.0.1/x", "file:///etc/hostname", "relative/path", "http://", "http:///x"]
 )
 def test_other_addresses_are_no_source(target: Path, source: str) -> None:
-    refusal(FetchFile(path=str(target), source=source, patience=0.2))
+    refusal(FetchFile(path=str(target), source=source))
 
 
 def test_the_limit_holds_on_the_way(target: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -399,7 +416,17 @@ def test_all_fetches_of_a_plan_must_fit_together(small_disk: Path, server: FileS
     assert first.preview(ctx).problem is None
     problem = second.preview(ctx).problem
     assert problem is not None
-    assert "10486006 are needed" in problem
+    assert "10.0 MiB are needed" in problem
+
+
+def test_a_file_too_large_for_its_disk_is_told_with_what_to_do(small_disk: Path, server: FileServer) -> None:
+    large = dataclasses.replace(fetch(small_disk / "a", server), size=9 << 20)
+    preview = large.preview(Context())
+    assert preview.problem is not None and "9.0 MiB are needed" in preview.problem
+    assert preview.hint == f"Make room there (df -h {small_disk}), then run again."
+    with pytest.raises(CannotChange) as told:
+        large.stage(Context(), str(small_disk / "staged"))
+    assert told.value.hint == preview.hint
 
 
 def test_what_an_earlier_run_fetched_needs_no_space_again(small_disk: Path, server: FileServer) -> None:
@@ -417,7 +444,7 @@ def test_a_disk_that_fills_up_gets_its_space_back(small_disk: Path, server: File
         if source.startswith("/"):
             (small_disk.parent / "big").write_bytes(WHOLE)
             os.symlink(small_disk.parent / "big", source)
-        change = FetchFile(path=str(target), source=source, patience=1.0)
+        change = FetchFile(path=str(target), source=source)
         assert "No space left" in str(refusal(change)) or "are needed" in str(refusal(change))
         assert not os.path.exists(change.partial)
 

@@ -66,5 +66,5 @@ def do(host: Host, verb: str, **arguments: Any) -> tuple[Any, list[dict[str, Any
 
 
 def _run(host: Host, code: str, given: object) -> Any:
-    done = host.run(sys.executable, "-c", code, stdin=json.dumps(given), env={"PYTHONPATH": str(ROOT)}, timeout=120)
+    done = host.run(sys.executable, "-c", code, stdin=json.dumps(given), env={"PYTHONPATH": str(ROOT)}, timeout=300)
     return json.loads(done.stdout)

@@ -34,7 +34,7 @@ def test_a_container_of_podman_without_a_socket_is_found(tmp_path: Path) -> None
         host.run("rm", "/run/docker.sock")
         config = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
         environment = {name: str(podman.folder / file) for name, file in config.items()}
-        done = host.run(sys.executable, "-c", _COLLECT, env={"PYTHONPATH": str(ROOT), **environment}, timeout=60)
+        done = host.run(sys.executable, "-c", _COLLECT, env={"PYTHONPATH": str(ROOT), **environment}, timeout=300)
         found = msgspec.convert(json.loads(done.stdout), Service)
         assert found.state == "running"
         assert found.defined is not None and found.defined.argv == ["sleep", "1000"]

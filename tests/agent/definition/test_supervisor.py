@@ -130,7 +130,9 @@ def test_an_edited_section_counts_once_the_program_is_restarted(tmp_path: Path) 
         assert service.running.environment["A"] == "2" and service.running.pid != before.pid
 
 
-def test_without_its_supervisord_a_program_is_stopped_and_cannot_be_started(tmp_path: Path) -> None:
+def test_without_its_supervisord_a_program_is_stopped_and_cannot_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with supervisord(tmp_path / "supervisor", {NAME: SERVE}) as found:
         config = found.config
         change = to_wire(restart())
@@ -141,3 +143,5 @@ def test_without_its_supervisord_a_program_is_stopped_and_cannot_be_started(tmp_
         Rpc(supervisor.Configuration(str(config))).info(NAME)
     (seen,) = apply.preview(Context(), State(str(tmp_path)), [change])
     assert seen["problem"] == f"no supervisord knows {NAME}"
+    monkeypatch.setattr(supervisor, "_PLACES", (str(config),))
+    assert (looked().state, looked().undefined) == ("stopped", "manager-down")

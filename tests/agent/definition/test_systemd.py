@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -213,11 +214,43 @@ def test_a_crash_shows_its_end_and_the_log_of_that_start(host: Host) -> None:
 
 
 def test_a_loop_of_crashes_is_restarting(host: Host) -> None:
-    unit(host, "ExecStart=/bin/false\nRestart=always\nRestartSec=200ms\nStartLimitIntervalSec=0\n")
+    unit(host, "ExecStart=/bin/false\nRestart=always\nRestartSec=1\n[Unit]\nStartLimitIntervalSec=0\n")
     host.run("systemctl", "start", "model")
     found = eventually(lambda: looked(host), "restarting")
     host.run("systemctl", "stop", "model")
     assert found.ended is not None and found.ended.code == 1
+
+
+def test_a_start_that_is_cut_off_again_and_again_is_told_alike_at_every_moment(host: Host) -> None:
+    waits = "TimeoutStartSec=1\nRestart=on-failure\nRestartSec=1\nExecStartPost=/bin/sleep 1000\n"
+    unit(host, f"{waits}ExecStart={PYTHON} /srv/serve.py\n[Unit]\nStartLimitIntervalSec=0\n")
+    host.run("systemctl", "start", "--no-block", "model")
+    host.run("sh", "-c", "until [ $(systemctl show -P NRestarts model) -ge 2 ]; do sleep 0.1; done")
+    begun = eventually(lambda: looked(host), "starting").ended
+    between = eventually(lambda: looked(host), "restarting").ended
+    host.run("systemctl", "stop", "model")
+    assert begun is not None and between is not None
+    assert begun.reason == between.reason == "timeout"
+
+
+COMMANDS = {
+    "before": (
+        "ExecStartPre=-/bin/false\nExecStartPre=/usr/bin/test -e /none\n",
+        "ExecStartPre=/usr/bin/test -e /none (exit status 1)",
+    ),
+    "behind": ("ExecStartPost=/bin/sh -c 'exit 4'\n", "ExecStartPost=/bin/sh -c exit 4 (exit status 4)"),
+}
+
+
+@pytest.mark.parametrize(("lines", "beside"), COMMANDS.values(), ids=COMMANDS)
+def test_a_command_beside_the_program_that_failed_is_named(host: Host, lines: str, beside: str) -> None:
+    unit(host, f"{lines}ExecStart={PYTHON} /srv/serve.py\n")
+    host.run("systemctl", "start", "model", check=False)
+    found = eventually(lambda: looked(host), "failed")
+    assert found.ended is not None and found.ended.beside == beside
+    host.run("systemctl", "daemon-reload")
+    again = looked(host).ended
+    assert again is not None and again.beside in (beside, re.sub("=.*[(]", "= (", beside))
 
 
 def test_a_manager_that_gave_up_says_so(host: Host) -> None:
@@ -260,6 +293,13 @@ def test_units_that_are_not_there_have_names_like_others(host: Host) -> None:
     host.run("ln", "-sf", "/dev/null", "/etc/systemd/system/autoglm-phone.service")
     host.run("systemctl", "daemon-reload")
     assert looked(host, "autoglm-phone").undefined == "masked"
+
+
+def test_a_unit_of_a_users_own_systemd_is_named_as_one(host: Host) -> None:
+    path = "/home/autoglm/.config/systemd/user/of-a-user.service"
+    host.write(path, "[Service]\nExecStart=/bin/true\n")
+    found = looked(host, "of-a-user")
+    assert (found.state, found.undefined, found.near) == ("absent", "user-unit", [path])
 
 
 def test_a_unit_that_systemd_cannot_use_is_absent_with_its_reason(host: Host) -> None:
