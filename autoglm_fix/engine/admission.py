@@ -31,10 +31,9 @@ def _goes_away(walk: ServiceWalk) -> bool:
 
 @dataclass
 class Admission:
-    """Of one host, for as long as it is changed.
+    """The slots of one host, for as long as it is changed.
 
-    ``tell`` is called before anything is given back that others wait for: whoever gets it then knows whether it may
-    still begin.
+    ``tell`` is called before a slot is given back: the host that gets it then knows already whether it may still begin.
     """
 
     host: str
@@ -43,7 +42,10 @@ class Admission:
     _waiting: list[ServiceWalk] = field(default_factory=list)
 
     def enter(self, walks: Sequence[ServiceWalk]) -> bool:
-        """Take what these services need, and wait for it; what will not be had is held back. Whether they need any."""
+        """Take the slots that these services need, and wait for them; services that can get none are held back.
+
+        Returns whether any slot was needed.
+        """
         wanted = {self._replica(walk): group_of(walk.script.service) for walk in walks if _goes_away(walk)}
         sources = {source for walk in walks for source in walk.sources}
         self._waiting = [*walks]
@@ -64,7 +66,7 @@ class Admission:
         return True
 
     def settle(self, walks: Sequence[ServiceWalk], *, rolled_back: bool = False) -> None:
-        """What these services were away for has been proved, or taken back."""
+        """Give back the slots of services whose changes have been proved, or taken back."""
         back = {
             walk: walk.back_in_service(self._answers(walk, rolled_back))
             for walk in walks
@@ -75,6 +77,7 @@ class Admission:
             self._leave(walk, lost=not back.get(walk, True))
 
     def _answers(self, walk: ServiceWalk, rolled_back: bool) -> bool:
+        """Whether the service is back: by its proof, or where there is none, by asking it."""
         if self.around.stop.is_set():
             return False
         if rolled_back or not walk.proofs:
@@ -82,7 +85,7 @@ class Admission:
         return walk.answers
 
     def leave(self) -> None:
-        """Nothing more is done; what is not known to be back is out."""
+        """Give back all slots: nothing more is done here. A service that is not known to be back stays out."""
         self.tell()
         for walk in [*self._waiting]:
             self._leave(walk, lost=walk.interrupted)

@@ -50,7 +50,9 @@ def likeness(steps: Sequence[StepResult], names: Sequence[str] = ()) -> Hashable
     """What two hosts share whose plans are the same but for the hosts' own names, paths and numbers.
 
     A plan is what was found and what would be done about it, step by step: two files of one kind are as good as
-    three. ``names`` are the host's own.
+    three, and what could not be told is part of it. ``names`` are the host's own. Paths and numbers are left out
+    because most are a host's own: counted, 800 mount points or sizes of memory would make a first batch of everybody,
+    and ``serial: 1`` would protect nobody.
     """
     own = [name for name in names if name]
     return tuple(
@@ -59,9 +61,10 @@ def likeness(steps: Sequence[StepResult], names: Sequence[str] = ()) -> Hashable
             frozenset((finding.code, finding.severity) for finding in step.findings),
             frozenset(_change(change, own) for change in step.changes),
             frozenset(declined.code for declined in step.declined),
+            step.error.code if step.error is not None else None,
         )
         for step in steps
-        if step.findings or step.changes
+        if step.findings or step.changes or step.error is not None
     )
 
 

@@ -112,7 +112,7 @@ class Changing:
             self.due.needed_by = slot
         self.facts.forget()
         later = [each for each in slots[position:] if each.outcome is None]
-        for each, look in zip(later, self.looks([each.step for each in later]), strict=True):
+        for each, look in self._looked(later):
             start_over(each, look)
 
     def _step(self, slots: Sequence[Slot], position: int, changes: Sequence[Change]) -> bool:
@@ -139,13 +139,18 @@ class Changing:
         for slot in slots:
             self.emit(Doing(self.session.host, "check", slot.step.name))
         self.facts.forget()
-        looks = iter(self.looks([slot.step for slot in (*slots, *later)]))
-        for slot in slots:
-            judge_step(slot, next(looks), whole)
+        for number, (slot, look) in enumerate(self._looked([*slots, *later])):
+            if number >= len(slots):
+                look_again(slot, look, slot.now.provisional is not None)
+                continue
+            judge_step(slot, look, whole)
             if not isinstance(slot.start, ChangeRecord):  # else a start is still to come
                 self.emit(StepDone(self.session.host, slot_result(slot, self.spec.name)))
-        for other, look in zip(later, looks, strict=True):
-            look_again(other, look, other.now.provisional is not None)
+
+    def _looked(self, slots: Sequence[Slot]) -> list[tuple[Slot, Look]]:
+        """How they look now. Nothing where a Ctrl-C cut the look off: it tells nothing of them."""
+        looks = self.looks([slot.step for slot in slots])
+        return [] if self.facts.cut_off else list(zip(slots, looks, strict=True))
 
     def _look_back(self, others: Sequence[Slot], changes: Sequence[Change]) -> None:
         """Look again at steps that were well, or could not tell, and rest on what was changed after them.
@@ -157,13 +162,14 @@ class Changing:
         self._reconsider([slot for slot in touched if not judges_the_start(slot)])
 
     def _reconsider(self, slots: Sequence[Slot]) -> None:
-        for slot, look in zip(slots, self.looks([slot.step for slot in slots]), strict=True):
+        for slot, look in self._looked(slots):
             reconsider(slot, look)
 
     def _start(self, slots: Sequence[Slot]) -> None:
         """Start the service anew, once, for all that is due."""
         planned = self.due.planned or self._needed(slots)
         vain = in_vain(slots, service_now(self.facts, self.spec), self.came_up) if planned else None
+        announced = next((slot.start for slot in slots if isinstance(slot.start, ChangeRecord)), None)
         for slot in slots:
             slot.now = without_starts(slot.now, vain) if vain else slot.now
             slot.start = vain if isinstance(slot.start, ChangeRecord) else slot.start
@@ -172,6 +178,7 @@ class Changing:
         slot, change = planned[0]
         started = time.monotonic()
         if not self._may_interrupt(slot):
+            slot.start = announced  # which is not made
             return
         if judges_the_start(slot):
             slot.error = None  # of a start before, whose cause may be mended by now

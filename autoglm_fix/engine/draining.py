@@ -160,7 +160,20 @@ class Draining:
         slot.drains = [each for each in slot.drains if each.kind != change.kind]
         slot.made.append(record)
         self.emit(ChangeMade(self.session.host, slot.step.name, record))
-        return Fault("", {**values, "message": problem}, tuple(answer.get("tail", ()))) if problem else None
+        if problem is None:
+            return None
+        if change is self._drain and "taken_back" in answer:
+            self._ended_at_once(slot, None if answer["taken_back"] else problem)
+        return Fault("", {**values, "message": problem}, tuple(answer.get("tail", ())))
+
+    def _ended_at_once(self, slot: Slot, problem: str | None) -> None:
+        """The host has run what ends a drain, right after one that failed; ``problem``: why it could not."""
+        if self._undrain is None or self._beside is None:
+            return
+        record = replace(record_of(self._undrain, diff="", problem=problem), made=problem is None)
+        self._beside.drains = [each for each in self._beside.drains if each.kind != "undrain"]
+        slot.made.append(record)
+        self.emit(ChangeMade(self.session.host, slot.step.name, record))
 
 
 def _said(argv: Iterable[str]) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from autoglm_fix.proof import Proof
 
+from .batches import likeness
 from .results import ChangeRecord, Fault, HostResult, HostStatus, RunResult, StepResult
 
 
@@ -60,10 +61,20 @@ class LogLine:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """What would be done on one host: its steps as they were looked at, with their changes."""
+    """What would be done on one host: its steps as they were looked at, with their changes.
+
+    ``managed`` are engine and manager of each service that the steps are for.
+    """
 
     host: str
     steps: tuple[StepResult, ...]
+    managed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for plans that one host can try out for all: the first batch holds one of each, reports fold by it."""
+        services = dict.fromkeys(step.service for step in self.steps if step.service)
+        return self.managed, likeness(self.steps, [self.host, *services])
 
     @property
     def changes(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from .batches import batches, likeness
+from .batches import batches
 from .breaker import Breaker, Failure, Limits, failure_of
 from .crew import Crew
 from .events import BatchStarted, HostLookedAt, HostSettled, PlansReady
@@ -120,7 +120,7 @@ class Fleet:
             if self._is_last(walk, number) and not walk.asks_for_more:
                 walk.hang_up()
 
-        plans = {walk: _plan(walk) for walk in changing}
+        plans = {walk: walk.plan.kind for walk in changing}
         cut = batches(changing, limits.serial, plans.__getitem__)
         first = cut[0] if cut else []
         for count, whole in enumerate(cut, 1):
@@ -252,7 +252,7 @@ class _Changing:
 def _ready(walks: Sequence[HostWalk], limits: Limits, *, deeper: bool = False) -> PlansReady:
     """What would be done, and in which order."""
     plans = tuple(walk.rest_of_plan if deeper else walk.plan for walk in walks)
-    cut = batches([walk for walk in walks if walk.has_changes], limits.serial, _plan)
+    cut = batches([walk for walk in walks if walk.has_changes], limits.serial, lambda walk: walk.plan.kind)
     names = tuple(tuple(walk.target.name for walk in batch) for batch in cut)
     return PlansReady(plans, deeper, names, limits.max_unavailable)
 
@@ -264,10 +264,3 @@ def _failure(walk: HostWalk) -> Failure | None:
 def _shares(walk: HostWalk, number: int, *, unclaimed: bool = False) -> bool:
     """Whether one host does steps of this play for all; ``unclaimed``: and none has done them."""
     return any(script.is_unclaimed if unclaimed else script.is_shared for script in walk.target.plays[number])
-
-
-def _plan(walk: HostWalk) -> Hashable:
-    """What makes a plan another one: what would be done, and to a service of which kind."""
-    services = [each.script.service for each in walk.current]
-    kinds = tuple((service.engine, service.manager) for service in services)
-    return kinds, likeness(walk.plan.steps, [walk.target.name, *(service.name for service in services)])

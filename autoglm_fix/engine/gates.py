@@ -66,7 +66,7 @@ class Gates:
         self._known: dict[tuple[str, str], int] = {}
 
     def limit(self, unavailable: Most, loading: int) -> None:
-        """What the play that begins says of them; who is out stays out."""
+        """Set the limits of the play that is about to begin. Replicas that are out stay out."""
         self._unavailable, self._loading = unavailable, max(loading, 1)
 
     # -- slots
@@ -84,12 +84,12 @@ class Gates:
         rests: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
         gives_up: Callable[[], bool] = lambda: False,
     ) -> dict[Replica, list[Replica]]:
-        """Take a slot for each replica of a group, and one for each source that the host will read weights from.
+        """Take a slot for each replica in ``wanted``, and one for each source that the host will read weights from.
 
-        All at once: it waits until there is room for all of them; ``waits`` is told the first that there is none of.
-        ``rests`` is entered while it waits. Returns those that get no slot, because replicas that failed their proof
-        have taken all of their group: each with these. A replica that is out already keeps its slot. A run that is
-        stopped, and one that ``gives_up``, waits no more.
+        The host gets all of its slots at once, or waits until it can. ``waits`` is called with the name of the first
+        thing that is short; ``rests`` is entered while the host waits; the wait ends when the run is stopped or
+        ``gives_up`` returns true. A replica that is out already keeps its slot. Returns the replicas that can get
+        no slot, because replicas that failed their proof hold all slots of the group, each with a list of those.
         """
         tried = self._try(host, wanted, sources)
         if isinstance(tried, dict):
@@ -106,7 +106,7 @@ class Gates:
     def _try(
         self, host: str, wanted: Mapping[Replica, str], sources: Collection[str]
     ) -> dict[Replica, list[Replica]] | str:
-        """Take all of it, and say who gets none; or take nothing, and say of what there is not enough."""
+        """Take all slots and return the replicas that get none; or take nothing and return what is short."""
         with self._changed:
             refused = {each: out for each in wanted if (out := self._in_the_way(each, wanted))}
             taken = {each: group for each, group in wanted.items() if each not in refused}
@@ -120,11 +120,13 @@ class Gates:
             return refused
 
     def _in_the_way(self, replica: Replica, wanted: Mapping[Replica, str]) -> list[Replica]:
+        """The replicas of its group that failed their proof, where they hold all slots; else none."""
         group = wanted[replica]
         lost = [each for each, is_lost in self._out[group].items() if is_lost and each != replica]
         return lost if replica not in self._out[group] and len(lost) >= self.room(group) else []
 
     def _full(self, host: str, taken: Mapping[Replica, str], sources: Collection[str]) -> str | None:
+        """The first group or source without room for the host, as it is shown to people; None where all have room."""
         for group in sorted(set(taken.values())):
             out = set(self._out[group]) | {each for each, its in taken.items() if its == group}
             if len(out) > self.room(group):
@@ -133,7 +135,7 @@ class Gates:
         return next((source for source in sorted(sources) if len(self._loads[source] - {host}) >= self._loading), None)
 
     def leave(self, replica: Replica, *, lost: bool = False) -> None:
-        """It answers again, or was never away; ``lost``: it is out, and keeps its slot."""
+        """Give back a replica's slot: it answers again, or was never away. ``lost``: it is out, and keeps the slot."""
         with self._changed:
             for out in self._out.values():
                 if replica in out and lost:
@@ -143,7 +145,7 @@ class Gates:
             self._changed.notify_all()
 
     def loaded(self, host: str) -> None:
-        """The host reads no weights from anywhere any more."""
+        """Give back the host's slots at the sources of weights: it reads from none of them any more."""
         with self._changed:
             for hosts in self._loads.values():
                 hosts.discard(host)
@@ -159,21 +161,17 @@ class Gates:
         waits: Callable[[str], None] = lambda _what: None,
         rests: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> Iterator[bool]:
-        """Be the only host that changes what these keys name. Whether another one has, since this one was told so."""
+        """Be the only host that changes what these keys name, once the others have finished.
+
+        Yields whether another host has changed any of it since this host's last turn.
+        """
         busy = self._take(host, keys)
         if busy is not None:
             waits(busy)
             with rests():
-                while busy is not None and not self._stop.is_set():
-                    with self._changed:
-                        busy = self._take(host, keys)
-                        if busy is not None:
-                            self._changed.wait(_TICK_S)
+                self._wait_for_turn(host, keys)
         try:
-            seen = {key: len([each for each in self._made[key] if each != host]) for key in keys}
-            news = any(count > self._known.get((host, key), 0) for key, count in seen.items())
-            self._known.update({(host, key): count for key, count in seen.items()})
-            yield news
+            yield self._news(host, keys)
         finally:
             with self._changed:
                 for key in keys:
@@ -181,8 +179,22 @@ class Gates:
                         del self._turns[key]
                 self._changed.notify_all()
 
+    def _wait_for_turn(self, host: str, keys: Collection[str]) -> None:
+        """Wait until the host has the turn at all keys, or the run is stopped."""
+        with self._changed:
+            while not self._stop.is_set() and self._take(host, keys) is not None:
+                self._changed.wait(_TICK_S)
+
+    def _news(self, host: str, keys: Collection[str]) -> bool:
+        """Whether another host has changed what a key names since this one last asked."""
+        with self._changed:
+            seen = {key: len([each for each in self._made[key] if each != host]) for key in keys}
+            news = any(count > self._known.get((host, key), 0) for key, count in seen.items())
+            self._known.update({(host, key): count for key, count in seen.items()})
+            return news
+
     def _take(self, host: str, keys: Collection[str]) -> str | None:
-        """Have the turn at all of them; else one at which another host has it."""
+        """Take the turn at all keys, and return None; or take none, and return a key at which another host has it."""
         with self._changed:
             busy = next((key for key in sorted(keys) if self._turns.get(key, host) != host), None)
             if busy is None:
@@ -190,7 +202,7 @@ class Gates:
             return busy
 
     def made(self, host: str, keys: Iterable[str]) -> None:
-        """The host has changed what these keys name."""
+        """Note that the host has changed what these keys name."""
         with self._changed:
             for key in keys:
                 self._made[key].append(host)

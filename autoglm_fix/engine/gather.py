@@ -73,6 +73,7 @@ class Facts:
         self._ahead = ahead(service)
         self._known: dict[Want, Any] = {}
         self._beside: list[_Beside] = []
+        self.cut_off = False  # whether a Ctrl-C kept the host from an answer
 
     def send_along(self, request: Request, take: Callable[[Any], None]) -> None:
         """A request of another kind that goes with the next exchange; its reply is given to ``take``."""
@@ -112,7 +113,9 @@ class Facts:
     def _exchange(self, groups: Sequence[tuple[Want, ...]], beside: Sequence[_Beside]) -> list[Any]:
         names = [*(group[0].kind.__name__ for group in groups), *(request.verb for request, _ in beside)]
         requests = [*map(self._request, groups), *(request for request, _ in beside)]
-        return self._agent.ask_all(requests, lambda index, event: self._heard(names[index], event))
+        replies = self._agent.ask_all(requests, lambda index, event: self._heard(names[index], event))
+        self.cut_off |= any(isinstance(reply, AgentError) and reply.kind == "cancelled" for reply in replies)
+        return replies
 
     def _request(self, group: tuple[Want, ...]) -> Request:
         want = group[0]

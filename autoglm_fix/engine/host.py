@@ -93,14 +93,17 @@ class HostWalk:
     @property
     def plan(self) -> HostPlan:
         """What would be done here in the current play."""
-        return HostPlan(self.target.name, tuple(step for walk in self.current for step in walk.results()))
+        services = [walk.script.service for walk in self.current]
+        managed = tuple((service.engine, service.manager) for service in services)
+        return HostPlan(self.target.name, tuple(step for walk in self.current for step in walk.results()), managed)
 
     @property
     def rest_of_plan(self) -> HostPlan:
         """What would still be done here, of the steps that are not done."""
-        open_steps = [step for step in self.plan.steps if step.status in _OPEN]
+        plan = self.plan
+        open_steps = [step for step in plan.steps if step.status in _OPEN]
         left = (replace(step, changes=tuple(each for each in step.changes if not each.made)) for step in open_steps)
-        return HostPlan(self.target.name, tuple(left))
+        return replace(plan, steps=tuple(left))
 
     @property
     def may_be_left(self) -> bool:
@@ -211,7 +214,8 @@ class HostWalk:
         if not self.around.stop.is_set() or not self.walks or self._cut_short:
             return self.around.stop.is_set()
         unproved = self.around.verify and not self.around.dry_run
-        return any(walk.has_changes or (unproved and walk.script.asks and not walk.proofs) for walk in self.walks)
+        left = (walk.has_changes or (unproved and walk.script.asks and not walk.proofs) for walk in self.walks)
+        return any(left) or any(walk.cut_off for walk in self.walks)
 
     # -- inside
 

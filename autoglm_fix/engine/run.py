@@ -83,11 +83,16 @@ def run(order: Order, run_id: str, listen: Listener, approve: Approve, describe:
     hosts = {walk.target.name: _result(walk) for walk in walks}
     for host in hosts.values():
         listen(HostDone(host))
-    statuses = [host.status for host in hosts.values()]
-    code = exit_code(statuses, interrupted=stop.is_set(), exit_on_pending=order.exit_on_pending and order.dry_run)
-    result = RunResult(run_id, order.playbook, order.dry_run, code, time.monotonic() - started, hosts)
+    result = RunResult(
+        run_id, order.playbook, order.dry_run, _exit_code(order, hosts.values()), time.monotonic() - started, hosts
+    )
     listen(RunDone(result))
     return result
+
+
+def _exit_code(order: Order, hosts: Iterable[HostResult]) -> int:
+    exit_on_pending = order.exit_on_pending and order.dry_run
+    return exit_code([host.status for host in hosts], interrupted=order.stop.is_set(), exit_on_pending=exit_on_pending)
 
 
 def _replicas(targets: Iterable[Target]) -> Counter[str]:
@@ -102,7 +107,7 @@ def _replicas(targets: Iterable[Target]) -> Counter[str]:
 
 
 class _Telling:
-    """Passes events on until the run is over: of a host that was left at work nothing more is heard then."""
+    """Passes events on until the run is over: a host that was left at work is not heard any more."""
 
     def __init__(self, listen: Listener) -> None:
         self._listen = listen

@@ -99,7 +99,8 @@ class ServiceWalk:
         """
         self._facts.forget()
         slots = self._every_slot()
-        for slot, look in zip(slots, self._looks([slot.step for slot in slots]), strict=True):
+        looks = self._looks([slot.step for slot in slots])
+        for slot, look in () if self.cut_off else zip(slots, looks, strict=True):
             start_over(slot, look)
         self._owed = next((slot for slot in slots if isinstance(slot.start, ChangeRecord)), None)
 
@@ -111,7 +112,7 @@ class ServiceWalk:
         self._emit(Doing(self._session.host, "look", self.script.service.name))
         with in_turn((slot.step.throttle for slot in slots), self._stop):
             looks = self._looks([_deep(slot.step) for slot in slots])
-        told = [slot for slot, look in zip(slots, looks, strict=True) if deepened(slot, look)]
+        told = [slot for slot, look in zip(slots, looks, strict=True) if not self.cut_off and deepened(slot, look)]
         if not told:
             return False
         every = self._every_slot()
@@ -218,6 +219,11 @@ class ServiceWalk:
     def has_changes(self) -> bool:
         """Whether anything that can be made is planned."""
         return any(makeable(slot) for slot in self._every_slot()) or self._draining.left_by is not None
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a Ctrl-C cut a look at it off."""
+        return self._facts.cut_off
 
     @property
     def may_interrupt(self) -> bool:

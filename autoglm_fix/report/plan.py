@@ -15,7 +15,7 @@ from .words import Words, amount, interrupts
 _FOLDED = 6
 # So many distinct plans are shown with their findings and diffs, the others by their changes alone.
 _FULL = 6
-# More distinct plans than these, and hosts are put together that differ in paths or numbers only.
+# More distinct plans than these, and hosts are put together whose plans are of one kind.
 _DISTINCT = 20
 _RISK: dict[str, Style] = {"safe": "good", "restart": "warn"}
 _SEVERITY: dict[str, Style] = {"error": "bad", "warning": "warn", "info": "faint"}
@@ -72,16 +72,17 @@ class PlanView:
         yield from self._order(batches)
 
     def _groups(self, plans: Sequence[HostPlan]) -> list[list[HostPlan]]:
-        """The plans that are one; of too many, those that differ in paths or numbers only."""
-        groups: dict[Hashable, list[HostPlan]] = {}
+        """The plans that are one; of too many, those of one kind, beginning with what comes in most variants.
+
+        The kind is that of which the first batch holds one host: whatever is folded here is tried out there.
+        """
+        same: dict[Hashable, list[HostPlan]] = {}
         for plan in plans:
-            groups.setdefault(likeness(plan), []).append(plan)
+            same.setdefault(likeness(plan), []).append(plan)
+        groups = list(same.values())
         if len(groups) > _DISTINCT and not self._verbosity:
-            alike: dict[Hashable, list[HostPlan]] = {}
-            for group in groups.values():
-                alike.setdefault(likeness(group[0], exact=False), []).extend(group)
-            groups = alike
-        return sorted(groups.values(), key=len, reverse=True)
+            groups = _folded(groups)
+        return sorted(groups, key=len, reverse=True)
 
     def _brief(self, steps: Sequence[StepResult]) -> Iterator[Line]:
         """A line for each change, and for each step that has none."""
@@ -239,22 +240,29 @@ def _speaks(step: StepResult, verbosity: int) -> bool:
     return bool(verbosity or loud or step.changes or step.declined or step.error)
 
 
-def likeness(plan: HostPlan, *, exact: bool = True) -> Hashable:
-    """Plans are one where a yes to one is a yes to all: the same findings, changes and bytes.
+def _folded(groups: Sequence[list[HostPlan]]) -> list[list[HostPlan]]:
+    """Few enough groups, as far as kinds allow: what comes in few variants only keeps all that is said of it."""
+    kinds: dict[Hashable, list[list[HostPlan]]] = {}
+    for group in groups:
+        kinds.setdefault(group[0].kind, []).append(group)
+    found: list[list[HostPlan]] = []
+    many = len(groups)
+    for variants in sorted(kinds.values(), key=len, reverse=True):
+        if many > _DISTINCT:
+            many -= len(variants) - 1
+            found.append([plan for group in variants for plan in group])
+        else:
+            found += variants
+    return found
 
-    Not ``exact``: the same kinds of them, with the same risks.
-    """
+
+def likeness(plan: HostPlan) -> Hashable:
+    """Plans are one where a yes to one is a yes to all: the same findings, changes and bytes."""
     return tuple(
         (
-            alike(part, Alike.WHOLLY if exact else Alike.IN_KIND, plan.host),
-            tuple(_change(change, exact) for change in part.changes),
+            alike(part, Alike.WHOLLY, plan.host),
+            tuple((each.summary, each.risk, each.undo, each.diff, each.problem) for each in part.changes),
         )
         for step in plan.steps
         for part in parts(step)
     )
-
-
-def _change(change: ChangeRecord, exact: bool) -> Hashable:
-    if exact:
-        return (change.summary, change.risk, change.undo, change.diff, change.problem)
-    return (change.code, change.risk, change.undo, change.problem is None)

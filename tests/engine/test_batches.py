@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autoglm_fix.engine.batches import batches, likeness
-from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
+from autoglm_fix.engine.results import ChangeRecord, Fault, StepResult, StepStatus
 
 from .pair import Absent, Word
 
@@ -31,6 +31,10 @@ ALIKE = [
     (STEP, replace(STEP, findings=(Word(subject="/models/gpu02", word="bad"),))),
     (STEP, replace(STEP, findings=STEP.findings * 3, changes=STEP.changes * 3)),
     (STEP, replace(STEP, service="other", duration_s=3.0)),
+    (
+        replace(STEP, error=Fault("fact.timeout", {"seconds": 60})),
+        replace(STEP, error=Fault("fact.timeout", {"seconds": 9})),
+    ),
     (said(name="gpu01-weights"), said(name="gpu02-weights")),
     (said(to="/srv/a/b"), said(to="/mnt/c")),
     (said(option="--max-model-len 8192"), said(option="--max-model-len 4096")),
@@ -42,6 +46,7 @@ DISTINCT = [
     (STEP, replace(STEP, name="another step")),
     (STEP, replace(STEP, findings=(Absent(subject="/models/gpu01"),))),
     (STEP, replace(STEP, changes=())),
+    (STEP, replace(STEP, error=Fault("fact.timeout", {"seconds": 60}))),
     (STEP, change(kind="link")),
     (STEP, change(risk="restart")),
     (STEP, change(undo="none")),
@@ -73,6 +78,11 @@ def test_plans_that_find_or_do_something_else_are_two(first: StepResult, second:
 def test_a_step_that_has_nothing_to_say_makes_no_plan_another_one() -> None:
     quiet = StepResult("play", "well", "autoglm", "text", StepStatus.HEALTHY)
     assert likeness([STEP, quiet]) == likeness([STEP])
+
+
+def test_a_step_that_could_not_be_looked_at_makes_a_plan_another_one() -> None:
+    mute = StepResult("play", "gpu", "autoglm", "gpu", StepStatus.UNKNOWN, error=Fault("fact.timeout", {}))
+    assert likeness([STEP, mute]) != likeness([STEP])
 
 
 @pytest.mark.parametrize(

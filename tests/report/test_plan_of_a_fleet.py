@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from autoglm_fix.engine.batches import batches
 from autoglm_fix.engine.events import HostPlan
-from autoglm_fix.engine.results import ChangeRecord, StepResult, StepStatus
+from autoglm_fix.engine.results import ChangeRecord, Fault, StepResult, StepStatus
 from autoglm_fix.report.plan import PlanView
 from autoglm_fix.report.words import Words
 
@@ -76,12 +79,64 @@ def test_many_distinct_plans_are_a_line_each_after_the_first_ones() -> None:
     assert not any("only the changes" in text for text in lines(distinct(19, apart=19), verbosity=1))
 
 
+def test_of_too_many_plans_only_what_comes_in_many_variants_is_folded() -> None:
+    scattered = distinct(24)
+    others = [
+        replace(plan, host=f"odd{n}", steps=(replace(plan.steps[0], changes=(replace(RESTART, diff=f"+{n}"),)),))
+        for n, plan in enumerate(scattered[:2])
+    ]
+    told = lines([*scattered, *others, *(replace(plan, host=plan.host + "b") for plan in others)])
+    headings = [text for text in told if text.startswith("Plan for ")]
+    assert headings[0] == "Plan for gpu[000:023] (24 hosts)"
+    assert [heading.split(" (")[0] for heading in headings[1:]] == ["Plan for odd0,odd0b", "Plan for odd1,odd1b"]
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"values": {"option": "--dtype half"}},
+        {"code": "sample.other"},
+        {"problem": "the disk is full"},
+        {"undo": "none"},
+        {"kind": "remove_file"},
+    ],
+    ids=lambda differs: next(iter(differs)),
+)
+def test_what_is_folded_is_tried_out_in_the_first_batch(differs: dict[str, Any]) -> None:
+    plans = distinct(40)
+    plans[10:20] = [
+        replace(
+            plan,
+            steps=tuple(
+                replace(step, changes=tuple(replace(each, **differs) for each in step.changes)) for step in plan.steps
+            ),
+        )
+        for plan in plans[10:20]
+    ]
+    first = [plan.host for plan in batches(plans, (1,), lambda plan: plan.kind)[0]]
+    assert first == ["gpu000", "gpu010"]
+    headings = [text for text in lines(plans) if text.startswith("Plan for ")]
+    # The thirty are folded; ten of the other kind are few enough to be said each.
+    assert headings[0] == "Plan for gpu[000:009,020:039] (30 hosts)"
+    assert headings[1:] == [f"Plan for gpu{n:03}" for n in range(10, 20)]
+
+
+def test_a_host_on_which_something_could_not_be_told_is_not_folded_with_those_where_it_could() -> None:
+    plans = distinct(30)
+    mute = StepResult("play", "GPU", "autoglm", "gpu", StepStatus.UNKNOWN, error=Fault("fact.timeout", {"seconds": 9}))
+    plans[29] = replace(plans[29], steps=(*plans[29].steps, mute))
+    assert [text for text in lines(plans) if text.startswith("Plan for ")] == [
+        "Plan for gpu[000:028] (29 hosts)",
+        "Plan for gpu029",
+    ]
+
+
 def test_the_first_batch_is_named() -> None:
-    batches = (("gpu001", "gpu017", "gpu444"), ("gpu002", "gpu003"), ("gpu004",))
-    assert lines(distinct(6), batches=batches)[-1] == (
+    cut = (("gpu001", "gpu017", "gpu444"), ("gpu002", "gpu003"), ("gpu004",))
+    assert lines(distinct(6), batches=cut)[-1] == (
         "First: gpu[001,017,444] (3 hosts), with one of every kind of plan; then 3 hosts in 2 batches."
     )
-    assert "First:" not in "\n".join(lines(distinct(6), batches=batches[:1]))
+    assert "First:" not in "\n".join(lines(distinct(6), batches=cut[:1]))
 
 
 def test_what_is_interrupted_says_how_many_at_a_time() -> None:
