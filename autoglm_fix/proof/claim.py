@@ -45,3 +45,20 @@ def verdict(claims: Sequence[Claim]) -> ProofStatus:
         return "failed"
     needed = [claim for claim in claims if claim.name != "weights"]
     return "verified" if all(claim.status == "pass" for claim in needed) else "unproved"
+
+
+def blamed(claims: Sequence[Claim], status: ProofStatus) -> list[Claim]:
+    """The claims that a verdict rests on, what is said of it first: those that failed, else those that are unproved."""
+    if status == "verified":
+        return []
+    wanted: ClaimStatus = "fail" if status == "failed" else "unproved"
+    found = [claim for claim in claims if claim.status == wanted]
+    # Wrong weights explain a garbled answer, or an empty one, not the other way round.
+    if symptom_of(found) in ("garbage", "empty"):
+        found.sort(key=lambda claim: claim.name != "weights")
+    return found
+
+
+def symptom_of(claims: Sequence[Claim]) -> Symptom:
+    """The first symptom that any of the claims shows."""
+    return next((claim.symptom for claim in claims if claim.symptom != "none"), "none")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from autoglm_fix.diagnostics import Symptom
-
-from .claim import Evidence, rounded, verdict
+from .claim import Evidence, blamed, rounded, symptom_of, verdict
 from .gpu import described, judge_gpu
 from .image import judge_image
 from .result import Check, ClaimStatus, Proof
@@ -31,13 +29,7 @@ def judge(evidence: Evidence, *, service: str, require_gpu: bool) -> Proof:
     if probe["vision"]:
         claims.append(judge_image(evidence))
     status = verdict(claims)
-    blamed = [claim for claim in claims if claim.status == "fail"]
-    if status == "unproved":
-        blamed = [claim for claim in claims if claim.status == "unproved"]
-    symptom: Symptom = next((claim.symptom for claim in blamed if claim.symptom != "none"), "none")
-    # Wrong weights explain a garbled answer, or an empty one, not the other way round.
-    if symptom in ("garbage", "empty"):
-        blamed.sort(key=lambda claim: claim.name != "weights")
+    causes = blamed(claims, status)
     main = probe.get("main") or {}
     text = visible(main.get("answer", ""))
     return Proof(
@@ -50,10 +42,10 @@ def judge(evidence: Evidence, *, service: str, require_gpu: bool) -> Proof:
         first_token_s=rounded(main.get("first_token_s")),
         tokens_per_s=rounded(main.get("tokens_per_s")),
         checks=tuple(claim.check for claim in claims),
-        symptom=symptom,
-        points_to=tuple(dict.fromkeys(each for claim in blamed for each in claim.points_to)),
-        code=blamed[0].code if blamed else None,
-        values=blamed[0].evidence if blamed else {},
+        symptom=symptom_of(causes),
+        points_to=tuple(dict.fromkeys(each for claim in causes for each in claim.points_to)),
+        code=causes[0].code if causes else None,
+        values=causes[0].evidence if causes else {},
         tail=tuple((probe.get("main_failure") or {}).get("tail", ())),
     )
 

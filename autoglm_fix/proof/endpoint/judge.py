@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autoglm_fix.diagnostics import Symptom
 
-from ..claim import Claim, Evidence, rounded, verdict
+from ..claim import Claim, Evidence, blamed, rounded, symptom_of, verdict
 from ..result import Check, ClaimStatus, Proof
 from ..silence import silence
 from .problem import Problem, of_transport, of_trouble
@@ -43,11 +43,7 @@ def judge_endpoint(evidence: Evidence, *, service: str, require_gpu: bool) -> Pr
     if image is not None:
         claims.append(image)
     status = verdict(claims)
-    wanted = "fail" if status == "failed" else "unproved"
-    blamed = [] if status == "verified" else [claim for claim in claims if claim.status == wanted]
-    # Wrong weights explain a garbled answer, not the other way round.
-    if blamed and blamed[0].symptom == "garbage":
-        blamed.sort(key=lambda claim: claim.name != "weights")
+    causes = blamed(claims, status)
     main = evidence["main"]
     took = (main["last_s"] or 0) - (main["first_s"] or 0)
     took = took if took > _BURST_S else 0.0
@@ -61,10 +57,10 @@ def judge_endpoint(evidence: Evidence, *, service: str, require_gpu: bool) -> Pr
         first_token_s=rounded(main["first_s"]),
         tokens_per_s=rounded((main["tokens"] - 1) / took) if took > 0 and main["tokens"] > 1 else None,
         checks=tuple(claim.check for claim in claims),
-        symptom=next((claim.symptom for claim in blamed if claim.symptom != "none"), "none"),
-        points_to=tuple(dict.fromkeys(each for claim in blamed for each in claim.points_to)),
-        code=blamed[0].code if blamed else None,
-        values=blamed[0].evidence if blamed else {},
+        symptom=symptom_of(causes),
+        points_to=tuple(dict.fromkeys(each for claim in causes for each in claim.points_to)),
+        code=causes[0].code if causes else None,
+        values=causes[0].evidence if causes else {},
     )
 
 

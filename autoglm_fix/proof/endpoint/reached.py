@@ -26,7 +26,7 @@ def judge_reached(evidence: Evidence) -> Claim:
     if len(heard) < 3 or _ran_out(evidence):
         values = {"seconds": round(sum(each["seconds"] for each in heard)), "tokens": evidence["asked"]["counted"]}
         return Problem("endpoint.too-slow", "slow", ("timeouts", "vram", "cuda"), values).claim(NAME, facts)
-    problem = _of_streaming(evidence) or _of_name(evidence) or _of_way(evidence, facts)
+    problem = _of_streaming(evidence) or _of_name(evidence) or _of_way(evidence)
     return problem.claim(NAME, facts) if problem else Claim(NAME, "pass", facts)
 
 
@@ -111,7 +111,7 @@ def _of_name(evidence: Evidence) -> Problem | None:
     return None
 
 
-def _of_way(evidence: Evidence, facts: Evidence) -> Problem | None:
+def _of_way(evidence: Evidence) -> Problem | None:
     """Whether what answers is the service on this host: its counter moves, or the driver shows its processes."""
     moved, tokens = counted(evidence), evidence["asked"]["counted"]
     if moved is not None and moved < tokens:
