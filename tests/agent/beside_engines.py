@@ -116,7 +116,7 @@ class Beside:
             capture_output=True,
             text=True,
             env=environment,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         answer, self.said = json.loads(done.stdout)

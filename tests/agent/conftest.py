@@ -26,6 +26,4 @@ def beside(an_engine: tuple[Engine, Kind], tmp_path: Path) -> Iterator[Beside]:
     """The agent beside an engine, whose containers are gone afterwards."""
     found, kind = an_engine
     yield Beside(found, kind, tmp_path / "state")
-    names = found.docker("ps", "-aq").split()
-    if names:
-        found.docker("rm", "-f", "-v", *names)
+    found.emptied()

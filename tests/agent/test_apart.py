@@ -9,7 +9,7 @@ import pytest
 from autoglm_fix.agent.apart import Apart, say
 
 
-def answer(work: object, seconds: float = 10) -> dict[str, object]:
+def answer(work: object, seconds: float = 60) -> dict[str, object]:
     assert callable(work)
     return Apart(work).answer(time.monotonic() + seconds)
 

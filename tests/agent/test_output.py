@@ -27,11 +27,11 @@ OF_THE_OPERATOR = """
 from autoglm_fix.agent.changes.commanded import commanded
 said = []
 ctx = Context(emit=lambda event: said.append(event["line"]) if event["event"] == "log" else None)
-commanded(ctx, "draining", ["/bin/sh", "-c", sys.argv[1]], getpass.getuser(), 100)
+commanded(ctx, "draining", ["/bin/sh", "-c", sys.argv[1]], getpass.getuser(), 600)
 """
 OF_A_MANAGER = """
 from autoglm_fix.agent.definition.commands import run
-said = run("/bin/sh", "-c", sys.argv[1], patience_s=100)[1].splitlines()[-1:]
+said = run("/bin/sh", "-c", sys.argv[1], patience_s=600)[1].splitlines()[-1:]
 """
 
 
@@ -68,7 +68,7 @@ def test_a_command_says_both_its_output_and_its_errors() -> None:
 
 
 def test_what_is_left_in_the_background_is_not_waited_for() -> None:
-    assert run("/bin/sh", "-c", "sleep 5 & echo out", patience_s=3) == (0, "out\n", "")
+    assert run("/bin/sh", "-c", "sleep 60 & echo out", patience_s=30) == (0, "out\n", "")
 
 
 def test_a_command_that_says_much_and_never_ends_is_ended() -> None:

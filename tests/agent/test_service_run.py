@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ TRIAL = textwrap.dedent("""
         time.sleep(600)
 
     def works(emit):
-        end = time.monotonic() + 3
+        end = time.monotonic() + 4
         while time.monotonic() < end:
             pass
         return {"done": True}
@@ -85,6 +86,9 @@ TRIAL = textwrap.dedent("""
                 out.write("x")
         return {"folder": os.environ["TMPDIR"]}
 
+    def tells_much(emit, letters):
+        return {"much": "x" * letters}
+
     def tells_nothing(emit):
         return {"bad": {1, 2}}
 """)
@@ -99,6 +103,14 @@ def living(group: int) -> list[str]:
             if of_group == str(group) and state not in "ZX":
                 alive.append(stat.parent.name)
     return alive
+
+
+def ended(group: int) -> bool:
+    """Whether a group is gone, or goes: the kernel takes its time over the killed on a busy machine."""
+    latest = time.monotonic() + 60
+    while living(group) and time.monotonic() < latest:
+        time.sleep(0.01)
+    return not living(group)
 
 
 LATE = ("sources", "service_run.env_file", "service_run.no_python")
@@ -131,13 +143,13 @@ class Heard(list[dict[str, Any]]):
         return next(each for each in self if each["event"] == event)
 
 
-def trial(function: str, *, timeout_s: float = 30, no_progress_s: float = 60, **arguments: Any) -> Any:
+def trial(function: str, *, timeout_s: float = 60, no_progress_s: float = 60, **arguments: Any) -> Any:
     return call(Heard().context(), "trial", function, arguments, timeout_s=timeout_s, no_progress_s=no_progress_s)
 
 
 def test_the_result_and_the_events_come_back_in_order() -> None:
     heard = Heard()
-    result = call(heard.context(), "trial", "add", {"a": 1, "b": 2}, timeout_s=30)
+    result = call(heard.context(), "trial", "add", {"a": 1, "b": 2}, timeout_s=60)
     assert result["sum"] == 3
     assert [each["event"] for each in heard] == ["started", "log"]
 
@@ -145,7 +157,7 @@ def test_the_result_and_the_events_come_back_in_order() -> None:
 @pytest.mark.parametrize("oldest", [False, True])
 def test_it_runs_in_the_service_s_python_whatever_its_version(oldest: bool) -> None:
     python = python_3_8() if oldest else sys.executable
-    result = call(Heard().context(python=python), "trial", "add", {"a": 1, "b": 2}, timeout_s=30)
+    result = call(Heard().context(python=python), "trial", "add", {"a": 1, "b": 2}, timeout_s=60)
     assert result["python"] == ([3, 8] if oldest else list(sys.version_info[:2]))
 
 
@@ -165,7 +177,7 @@ def test_the_folder_and_the_variables_are_the_service_s(tmp_path: Path) -> None:
     context = Heard().context(
         working_dir=str(tmp_path), environment={"MODE": "own", "CUDA_VISIBLE_DEVICES": "1"}, env_files=files
     )
-    found = call(context, "trial", "where", {}, timeout_s=30)
+    found = call(context, "trial", "where", {}, timeout_s=60)
     environment = found["environment"]
     assert found["folder"] == str(tmp_path)
     assert environment["TOKEN"] == "a b"
@@ -220,6 +232,14 @@ def test_a_result_that_json_cannot_carry_is_told() -> None:
         trial("tells_nothing")
 
 
+def test_a_result_within_the_bound_is_one_and_a_longer_one_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoglm_fix.agent.service_run.conversation.MAX_FRAME", 1 << 20)
+    assert len(trial("tells_much", letters=900_000)["much"]) == 900_000
+    with pytest.raises(NoAnswer, match="answered with more than 1 MiB") as caught:
+        trial("tells_much", letters=50_000_000)
+    assert caught.value.kind == "exited"
+
+
 @pytest.mark.parametrize("status", [0, 3])
 def test_an_exit_without_a_result_is_told_with_its_status(status: int) -> None:
     with pytest.raises(NoAnswer, match=f"ended with exit status {status} and no result; its last lines: leaving"):
@@ -243,12 +263,13 @@ def test_a_kill_for_want_of_memory_is_told_from_the_kernel_s_counter(monkeypatch
     assert caught.value.out_of_memory == "the host and its control group"
 
 
+@pytest.mark.slow
 def test_a_deadline_ends_the_whole_group() -> None:
     heard = Heard()
-    with pytest.raises(NoAnswer, match="gave no result within 1 s") as caught:
-        call(heard.context(), "trial", "waits", {"child": True}, timeout_s=1)
+    with pytest.raises(NoAnswer, match="gave no result within 5 s") as caught:
+        call(heard.context(), "trial", "waits", {"child": True}, timeout_s=5)  # its Python has to begin in that time
     assert caught.value.kind == "timeout"
-    assert living(heard.of("pids")["group"]) == []
+    assert ended(heard.of("pids")["group"])
 
 
 def test_no_progress_ends_it() -> None:
@@ -259,13 +280,13 @@ def test_no_progress_ends_it() -> None:
 
 @pytest.mark.slow
 def test_work_in_silence_is_progress() -> None:
-    assert trial("works", no_progress_s=1.5) == {"done": True}
+    assert trial("works", no_progress_s=3) == {"done": True}
 
 
 def test_children_left_behind_are_ended() -> None:
     heard = Heard()
-    call(heard.context(), "trial", "leaves_a_child", {}, timeout_s=30)
-    assert living(heard.of("pids")["group"]) == []
+    call(heard.context(), "trial", "leaves_a_child", {}, timeout_s=60)
+    assert ended(heard.of("pids")["group"])
 
 
 def test_nothing_stays_when_the_agent_itself_is_killed(tmp_path: Path) -> None:
@@ -285,12 +306,12 @@ def test_nothing_stays_when_the_agent_itself_is_killed(tmp_path: Path) -> None:
     root = str(Path(memory.__file__).parents[2])
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": root}
     # The pipe ends only when the process that cleans up has ended too.
-    ended = subprocess.run(
+    killed = subprocess.run(
         [sys.executable, "-c", code], input=TRIAL.encode(), stdout=subprocess.PIPE, env=environment, timeout=60
     )
-    assert ended.returncode == -9
+    assert killed.returncode == -9
     assert os.listdir(tmp_path) == []
-    assert living(int(ended.stdout)) == []
+    assert ended(int(killed.stdout))
 
 
 def test_a_child_that_was_left_behind_does_not_hold_it_up() -> None:
@@ -304,7 +325,7 @@ def test_a_child_that_was_left_behind_does_not_hold_it_up() -> None:
             os._exit(0)
 
     context = Context(service=ServiceSpec(python=sys.executable), emit=heard)
-    result = call(context, "trial", "writes_caches", {}, timeout_s=30)
+    result = call(context, "trial", "writes_caches", {}, timeout_s=60)
     assert not os.path.exists(os.path.dirname(result["folder"]))
     os.close(sink)
     os.close(source)
@@ -335,7 +356,7 @@ def unusable(tmp_path: Path) -> dict[str, str]:
 )
 def test_a_python_that_cannot_be_used_is_told(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(CannotTell, match=reason):
-        call(Heard().context(python=unusable(tmp_path)[name]), "trial", "add", {"a": 1, "b": 2}, timeout_s=30)
+        call(Heard().context(python=unusable(tmp_path)[name]), "trial", "add", {"a": 1, "b": 2}, timeout_s=60)
 
 
 @pytest.mark.parametrize(
@@ -350,14 +371,14 @@ def test_a_python_that_cannot_be_used_is_told(tmp_path: Path, name: str, reason:
 )
 def test_a_service_that_cannot_be_reproduced_is_told(service: dict[str, Any], reason: str) -> None:
     with pytest.raises(CannotTell, match=reason):
-        call(Heard().context(**service), "trial", "add", {"a": 1, "b": 2}, timeout_s=30)
+        call(Heard().context(**service), "trial", "add", {"a": 1, "b": 2}, timeout_s=60)
 
 
 @AS_ROOT
 def test_it_becomes_the_service_s_user(system_python: str) -> None:
     nobody = pwd.getpwnam("nobody")
     context = Heard().context(python=system_python, user="nobody", working_dir="/")
-    found = call(context, "trial", "where", {}, timeout_s=30)
+    found = call(context, "trial", "where", {}, timeout_s=60)
     assert (found["uid"], found["gid"]) == (nobody.pw_uid, nobody.pw_gid)
     assert 0 not in found["groups"]
     assert found["environment"]["USER"] == "nobody"
@@ -366,7 +387,7 @@ def test_it_becomes_the_service_s_user(system_python: str) -> None:
 @AS_ROOT
 def test_its_caches_belong_to_the_service_s_user(system_python: str) -> None:
     context = Heard().context(python=system_python, user="nobody", working_dir="/")
-    assert not os.path.exists(os.path.dirname(call(context, "trial", "writes_caches", {}, timeout_s=30)["folder"]))
+    assert not os.path.exists(os.path.dirname(call(context, "trial", "writes_caches", {}, timeout_s=60)["folder"]))
 
 
 @AS_ROOT
@@ -381,7 +402,7 @@ def test_root_never_runs_an_environment_of_another_user(system_python: str, user
         os.chown(prefix, nobody, nobody)
         heard = Heard()
         context = heard.context(python=str(prefix / "bin/python"), user=user, working_dir="/")
-        assert call(context, "trial", "where", {}, timeout_s=30)["uid"] == nobody
+        assert call(context, "trial", "where", {}, timeout_s=60)["uid"] == nobody
     finally:
         shutil.rmtree(prefix)
 
@@ -391,10 +412,10 @@ def test_a_folder_closed_to_the_service_s_user_is_told(tmp_path: Path, system_py
     tmp_path.chmod(0o700)
     context = Heard().context(python=system_python, user="nobody", working_dir=str(tmp_path))
     with pytest.raises(CannotTell, match=r"cannot enter its folder .*: Permission denied"):
-        call(context, "trial", "where", {}, timeout_s=30)
+        call(context, "trial", "where", {}, timeout_s=60)
 
 
 @AS_ROOT
 def test_an_unknown_user_is_told() -> None:
     with pytest.raises(CannotTell, match="user nemo does not exist"):
-        call(Heard().context(user="nemo"), "trial", "where", {}, timeout_s=30)
+        call(Heard().context(user="nemo"), "trial", "where", {}, timeout_s=60)

@@ -22,7 +22,7 @@ from autoglm_fix.agent.service_run.call import call
 from autoglm_fix.agent.unknown import CannotTell
 from tests.agent.beside_engines import Beside
 from tests.agent.facts import tokenizer_files
-from tests.agent.test_service_run import TRIAL, living
+from tests.agent.test_service_run import TRIAL, ended
 
 pytestmark = pytest.mark.slow
 SLEEP = ("sleep", "1000")
@@ -107,8 +107,11 @@ def test_its_process_is_one_of_this_host_in_that_container(beside: Beside) -> No
         asked("waits", child=True, timeout_s=3)
     assert failed.value.kind == "timeout"
     pid = asked.of("started")["pid"]
-    assert pid and not os.path.exists(f"/proc/{pid}/exe") and not living(pid)
-    time.sleep(0.2)
+    assert pid and ended(pid)
+    latest = time.monotonic() + 60
+    while len(beside.engine.docker("top", "model").strip().splitlines()) != 2 and time.monotonic() < latest:
+        time.sleep(0.1)
+    assert not os.path.exists(f"/proc/{pid}/exe")
     assert beside.engine.docker("top", "model").count("sleep") == 1
     assert len(beside.engine.docker("top", "model").strip().splitlines()) == 2  # a title, and the service alone
     assert not any(name.startswith("autoglm-fix-") for name in inside(beside))

@@ -57,11 +57,12 @@ def cut_off(playbook: Path, hosts: Path, model: Path, by: signal.Signals) -> tup
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 30
-    while not list(model.glob(".*part*")) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while not list(model.glob(".*part*")):
+        assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
     process.send_signal(by)
-    out, _ = process.communicate(timeout=30)  # its end says that the agent has closed its stderr too
+    out, _ = process.communicate(timeout=120)  # its end says that the agent has closed its stderr too
     return process.returncode, out
 
 

@@ -19,7 +19,8 @@ import yaml
 from autoglm_fix.cli.discover import words_of_next
 from autoglm_fix.connect.route import Credentials
 from tests import models, nvml, shards
-from tests.hosts.servers import free_port, transformers_serve
+from tests.hosts.servers import transformers_serve
+from tests.ports import reserved
 
 from .command import Said, autoglm_fix
 from .test_repair import tree
@@ -95,9 +96,8 @@ def test_a_server_is_found_by_its_command_with_its_python_port_and_names(tmp_pat
     program.parent.mkdir()
     program.write_text(f"#!{sys.executable}\n{SERVER}")
     program.chmod(0o755)
-    port = free_port()
-    argv = [program, "serve", "/m/of-this-test", "--served-model-name", "phone", "--port", port]
-    with runs(*map(str, argv), "--api-key", "sk-sososecret", cwd=tmp_path, HF_HOME="/data/hf"):
+    argv = [program, "serve", "/m/of-this-test", "--served-model-name", "phone", "--api-key", "sk-sososecret", "--port"]
+    with reserved() as port, runs(*argv, str(port), cwd=tmp_path, HF_HOME="/data/hf"):
         listening(port)
         said = autoglm_fix("discover", "--format", "json")
     each = of_model(said, "/m/of-this-test")
@@ -144,7 +144,7 @@ def test_who_computes_on_a_gpu_is_found_though_nobody_knows_the_model(tmp_path: 
         said = autoglm_fix(
             *("discover", "--format", "json"), LD_LIBRARY_PATH=str(driver), NVML_PIDS=f"{pid}:{3 << 30}", LANG="C"
         )
-    (each,) = (each for each in found(said) if each["service"]["working_dir"] == str(tmp_path))
+    (each,) = (each for each in found(said) if each["service"].get("working_dir") == str(tmp_path))
     assert [why["text"] for why in each["why"]] == ["it holds 3.0 GiB of GPU memory"]
     assert [remark["code"] for remark in each["remarks"]] == ["discover.no-model"]
 
@@ -180,7 +180,7 @@ def test_the_inventory_is_written_once_and_is_one_that_run_takes(tmp_path: Path,
     assert said.code == 0 and "autoglm-fix run no-output -i inventory.yml --dry-run" in said.out
     written = (tmp_path / "inventory.yml").read_text()
     listed = autoglm_fix("inventory", "-i", "inventory.yml", "--host", "localhost", cwd=tmp_path)
-    services = {each["model"]: each["name"] for each in json.loads(listed.out)["services"]}
+    services = {each.get("model"): each["name"] for each in json.loads(listed.out)["services"]}
     run = [
         *("run", "no-output", "-i", "inventory.yml", "--dry-run", "--no-verify"),
         *("--service", services[str(model)], "--tags", "weights", "--format", "json"),
@@ -207,8 +207,9 @@ def test_a_checkout_of_the_client_is_found_with_whom_it_asks(tmp_path: Path) -> 
     (checkout / "phone_agent").mkdir(parents=True)
     (checkout / "main.py").write_text('x = os.getenv("PHONE_AGENT_BASE_URL", "http://localhost:8000/v1")\n')
     (checkout / ".env").write_text('export PHONE_AGENT_MODEL="mine"\nPHONE_AGENT_API_KEY=sk-sososecret\n')
-    url = f"http://127.0.0.1:{free_port()}/v1"
-    said = autoglm_fix("discover", "--search", tmp_path, PHONE_AGENT_BASE_URL=url, LANG="C")
+    with reserved() as port:
+        url = f"http://127.0.0.1:{port}/v1"
+        said = autoglm_fix("discover", "--search", tmp_path, PHONE_AGENT_BASE_URL=url, LANG="C")
     assert f"Open-AutoGLM in {checkout} asks {url} for mine (set by environment)" in said.out
     assert f"Nothing that was found answers at {url}." in said.out
     assert "sk-sososecret" not in said.out

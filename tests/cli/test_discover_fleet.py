@@ -17,7 +17,7 @@ CONFIG = """\
 [defaults]
 remote_user = root
 private_key_file = {key}
-timeout = 5
+timeout = 60
 host_key_checking = False
 [ssh_connection]
 ssh_common_args = -o UserKnownHostsFile={folder}/known_hosts -o IdentitiesOnly=yes -o IdentityAgent=none

@@ -122,7 +122,7 @@ def _lay_out(host: Host, docker: Engine, shared: Path) -> None:
         )
     )
     docker.compose("up", "-d", cwd=project)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not _is_settled(host):
         assert time.monotonic() < deadline, docker.docker("ps", "-a")
         time.sleep(0.1)

@@ -143,6 +143,7 @@ def test_an_undo_asks_for_the_passwords_that_no_record_keeps() -> None:
 def test_a_password_that_nobody_types_interrupts_the_run(hosts: Path, keys: str) -> None:
     terminal = Terminal("run", "no-output", "-i", hosts, "--dry-run", "-K")
     terminal.wait_for("BECOME password:")
+    terminal.wait_until_it_reads()
     terminal.type(keys)
     assert terminal.end() == 130
     assert "Traceback" not in terminal.screen

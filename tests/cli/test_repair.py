@@ -190,11 +190,12 @@ def test_ctrl_c_puts_back_what_was_half_done_and_says_so(tmp_path: Path, good: P
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 30
-    while not list(broken.glob(".*")) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while not list(broken.glob(".*")):
+        assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=120)
     assert (process.returncode, "interrupted" in out) == (130, True), out
     left = {name: value for name, value in tree(broken).items() if not name.startswith(".")}
     assert left == before

@@ -31,16 +31,27 @@ class Terminal:
         self._pid = pid
         self.screen = ""
 
-    def wait_for(self, text: str, timeout_s: float = 30.0) -> None:
+    def wait_for(self, text: str, timeout_s: float = 120.0) -> None:
         deadline = time.monotonic() + timeout_s
         while text not in self.screen:
             assert time.monotonic() < deadline, self.screen
             self._read()
 
+    def wait_until_it_reads(self, timeout_s: float = 120.0) -> None:
+        """Readline loses a signal that comes while it begins to read: a person comes when it has done nothing since."""
+        deadline, quiet, before = time.monotonic() + timeout_s, 0, ""
+        while quiet < 6:
+            assert time.monotonic() < deadline, self.screen
+            time.sleep(0.05)
+            status = Path(f"/proc/{self._pid}/status").read_text()
+            seen = "".join(line for line in status.splitlines() if line.startswith(("State", "voluntary", "nonvol")))
+            quiet = quiet + 1 if seen == before and "(sleeping)" in seen else 0
+            before = seen
+
     def type(self, keys: str) -> None:
         os.write(self._handle, keys.encode())
 
-    def end(self, timeout_s: float = 60.0) -> int:
+    def end(self, timeout_s: float = 120.0) -> int:
         """Wait for the command to end; its exit code. One that does not is killed."""
         deadline = time.monotonic() + timeout_s
         with contextlib.suppress(OSError):  # Linux says so when the other side is closed
@@ -99,7 +110,7 @@ def test_no_changes_nothing_and_leaves_no_record(tmp_path: Path, run: list[str |
 def test_an_interrupted_question_is_an_interrupted_run(tmp_path: Path, run: list[str | Path], keys: str) -> None:
     terminal = Terminal(*run)
     terminal.wait_for(QUESTION)
-    time.sleep(0.3)  # as a person would: readline loses a signal that comes while it begins to read
+    terminal.wait_until_it_reads()
     terminal.type(keys)
     assert terminal.end() == 130, terminal.screen
     assert shard_of(tmp_path).stat().st_size == 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import reserved
+
 
 @contextmanager
 def transformers_serve(model: Path, scratch: Path, device: str) -> Iterator[str]:
@@ -19,14 +20,12 @@ def transformers_serve(model: Path, scratch: Path, device: str) -> Iterator[str]
     program = Path(sys.executable).with_name("transformers")
     if not program.exists():
         pytest.skip("this Python has no transformers[serving]")
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-    command = [str(program), "serve", str(model), "--port", str(port), "--device", device]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(scratch)}
+    command = [str(program), "serve", str(model), "--device", device, "--port"]
     with (
+        reserved() as port,
         (scratch / "log").open("wb") as log,
-        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
+        subprocess.Popen([*command, str(port)], env=environment, stdout=log, stderr=log) as process,
     ):
         try:
             yield f"http://127.0.0.1:{port}/v1"

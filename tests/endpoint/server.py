@@ -29,6 +29,8 @@ class FakeServer(http.server.ThreadingHTTPServer):
         self.keys: list[str | None] = []
         self.released = threading.Event()
         self.generated = 0
+        # What others are given between any two looks at the counters.
+        self.others = 0
 
     @property
     def endpoint(self) -> str:
@@ -67,6 +69,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif self.path == "/v1/models":
             self._say(mode.models, json.dumps({"data": [{"id": name} for name in mode.served]}))
         elif self.path == "/metrics" and mode.counts is not None:
+            self.server.generated += self.server.others
             bad = self.server.generated if mode.corrupts else 0
             self._say(
                 200,

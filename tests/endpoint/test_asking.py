@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from autoglm_fix.connect.bundle import argv
 from autoglm_fix.connect.local import LocalChannel
 from autoglm_fix.proof import Proof, baseline, judge_endpoint
 from tests import models, nvml
+from tests.ports import reserved
 from tests.pythons import python_3_8
 
 from .modes import MODEL, MODES
@@ -42,6 +42,16 @@ def another(*command: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             yield process, f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
         finally:
             process.kill()
+
+
+def once_waited_for(process: subprocess.Popen[bytes]) -> Callable[[dict[str, Any]], None]:
+    """Hears what a proof tells of, and closes a program's input as soon as it is waited for."""
+
+    def heard(event: dict[str, Any]) -> None:
+        if event.get("what") == "waiting for the service" and process.stdin is not None:
+            process.stdin.close()
+
+    return heard
 
 
 def by_agent(endpoint: str, *, python: str = sys.executable, require_gpu: bool = False, **environment: str) -> Proof:
@@ -181,33 +191,35 @@ def test_a_model_that_takes_pictures_is_shown_one(
 
 @pytest.mark.slow
 def test_a_service_that_starts_is_waited_for() -> None:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
+    """It listens only once somebody waits for it."""
     script = (
-        "import sys, time; from tests.endpoint import server; from tests.endpoint.modes import MODES;"
-        "time.sleep(1.5); server.FakeServer(MODES['ok'], int(sys.argv[1])).serve_forever()"
+        "import sys; from tests.endpoint import server; from tests.endpoint.modes import MODES;"
+        "sys.stdin.read(); server.FakeServer(MODES['ok'], int(sys.argv[1])).serve_forever()"
     )
-    argv_of_it = [sys.executable, "-c", script, str(port)]
-    heard: list[dict[str, Any]] = []
-    with subprocess.Popen(argv_of_it, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+    with (
+        reserved() as port,
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(port)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+        ) as process,
+    ):
         try:
-            evidence = evidence_of(f"http://127.0.0.1:{port}/v1", start_timeout_s=60.0, heard=heard.append)
+            evidence = evidence_of(f"http://127.0.0.1:{port}/v1", start_timeout_s=60.0, heard=once_waited_for(process))
         finally:
             process.kill()
     assert judge_endpoint(evidence, service="model", require_gpu=False).status == "verified"
-    assert "waiting for the service" in [each.get("what") for each in heard]
+    assert process.stdin is not None and process.stdin.closed
 
 
 @pytest.mark.slow
 def test_a_service_that_ends_while_it_is_waited_for_fails_at_once(tmp_path: Path) -> None:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{held.getsockname()[1]}/v1"
-        model = str(tmp_path / "a-model")
-        command = [sys.executable, "-c", "import time; time.sleep(1)", model]
-        with subprocess.Popen(command):
-            evidence = evidence_of(endpoint, model=model, start_timeout_s=1800.0)
+    model = str(tmp_path / "a-model")
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()", model]
+    with reserved() as port, subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        endpoint = f"http://127.0.0.1:{port}/v1"
+        evidence = evidence_of(endpoint, model=model, start_timeout_s=1800.0, heard=once_waited_for(process))
     proof = judge_endpoint(evidence, service="model", require_gpu=False)
     assert (proof.status, proof.code, proof.symptom) == ("failed", "endpoint.ended", "crashed")
 

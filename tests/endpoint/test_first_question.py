@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,32 +16,15 @@ from .modes import MODEL, MODES
 from .server import FakeServer, serving
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a server that never answers."""
     monkeypatch.setattr(asking, "_PATIENCE", Patience(first_s=0.5, gap_s=0.5, total_s=1.0))
     monkeypatch.setattr(asking, "_A_SECOND", 0.3)
 
 
 def asked(server: FakeServer, key: str | None = None) -> dict[str, Any]:
     return asking.baseline(Context(service=ServiceSpec(endpoint=server.endpoint, served_model_name=MODEL)), key=key)
-
-
-@contextmanager
-def others_are_served(server: FakeServer) -> Iterator[None]:
-    """The engine's counter goes on, as it does for the requests of others."""
-    over = threading.Event()
-
-    def serve() -> None:
-        while not over.wait(0.02):
-            server.generated += 1
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @pytest.mark.parametrize(
@@ -68,12 +48,13 @@ def test_one_that_wants_a_key_or_has_no_time_is_at_work(mode: str, at_work: bool
     assert baseline(evidence)[1] is (mode == "ok")
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("mode", ["stall before", "dead engine"])
 def test_one_that_keeps_us_waiting_is_at_work_where_its_engine_goes_on(mode: str) -> None:
     with serving(MODES[mode]) as server:
         assert not is_at_work(asked(server))
-        with others_are_served(server):
-            evidence = asked(server)
+        server.others = 7
+        evidence = asked(server)
     assert (is_at_work(evidence), baseline(evidence)) == (True, ("hang", False))
 
 

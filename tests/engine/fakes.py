@@ -51,7 +51,7 @@ class FakeHost:
     def connect(self) -> FakeChannel:
         self.tried += 1
         if self.connected is not None:
-            self.connected.wait(20)
+            self.connected.wait(120)
         if self.unreachable is not None:
             raise NotConnected(self.unreachable, {"address": "?"}, refused=self.refused, behind=self.behind)
         return FakeChannel(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +94,7 @@ def carry_out(
     even_if_working: bool = False,
     asks: Sequence[Ask] = (),
     key: str | None = None,
+    stop: threading.Event | None = None,
     **service: Any,
 ) -> RunResult:
     """Run a play of these steps against a folder on this machine; ``service`` are more keys of its inventory."""
@@ -107,7 +109,15 @@ def carry_out(
         [[play]],
     )
     limits = limits or Limits()
-    order = Order("test.yml", [target], [limits], "tests", dry_run=dry_run, even_if_working=even_if_working)
+    order = Order(
+        "test.yml",
+        [target],
+        [limits],
+        "tests",
+        dry_run=dry_run,
+        even_if_working=even_if_working,
+        stop=stop or threading.Event(),
+    )
 
     def ask(_plans: PlansReady) -> bool:
         return approve

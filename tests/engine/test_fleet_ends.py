@@ -43,7 +43,7 @@ class CtrlC:
             self.seen += 1
             for _ in range(self.times if self.seen == self.at else 0):
                 os.kill(os.getpid(), signal.SIGINT)
-                self.stop.wait(10)  # two signals at once would be one
+                self.stop.wait(60)  # two signals at once would be one
 
 
 def press(hosts: dict[str, FakeHost], pressed: CtrlC, limits: Limits | None = None, forks: int = 50) -> RunResult:

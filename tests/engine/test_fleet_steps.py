@@ -103,7 +103,7 @@ def test_where_the_host_that_does_it_is_lost_another_takes_over(tmp_path: Path, 
 
 
 def test_no_more_hosts_than_the_throttle_lets_are_at_a_step_at_once(tmp_path: Path) -> None:
-    most, now, lock = [0], [0], threading.Lock()
+    most, now, lock, two = [0], [0], threading.Lock(), threading.Event()
 
     class Counting(FakeHost):
         def reply(self, message: Mapping[str, Any]) -> Any:
@@ -111,6 +111,10 @@ def test_no_more_hosts_than_the_throttle_lets_are_at_a_step_at_once(tmp_path: Pa
             with lock:
                 now[0] += looks
                 most[0] = max(most[0], now[0])
+            if most[0] >= 2:
+                two.set()
+            if looks:
+                two.wait(60)  # for the second; and a moment, for a third who may not come
             threading.Event().wait(0.01)
             with lock:
                 now[0] -= looks

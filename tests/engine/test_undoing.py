@@ -33,7 +33,7 @@ def codes(done: Sequence[HostUndo]) -> dict[str, str]:
 
 @pytest.mark.parametrize("what", ["preview", "carry_out"])
 def test_hosts_are_asked_side_by_side(what: str) -> None:
-    together = threading.Barrier(8, timeout=20)
+    together = threading.Barrier(8, timeout=120)
     hosts = [f"gpu{n}" for n in range(8)]
     to_undo = undo(*hosts, meanwhile=together.wait)
     done = (

@@ -218,11 +218,11 @@ echo /opt/nvidia/lib >/etc/ld.so.conf.d/nvidia.conf
 mount -t tmpfs -o mode=755 tmpfs /sys/module
 mount -t tmpfs -o mode=755 tmpfs /sys/bus/pci/devices
 mount --bind "$5" "$6"
-# The endpoints of the tests, where every user may read them.
-cp -r "$2/tests/endpoint" "$2/tests/__init__.py" /opt/lab/python/tests
-cp -r "$2/autoglm_fix/agent" "$2/autoglm_fix/__init__.py" /opt/lab/python/autoglm_fix
+# The endpoints of the tests, where every user may read them, without what other tests compile meanwhile.
+tar -C "$2" --exclude=__pycache__ -c tests/endpoint tests/__init__.py autoglm_fix/agent autoglm_fix/__init__.py |
+    tar -C /opt/lab/python --no-same-owner -x
 "$4" -m venv --without-pip "$3"
-cp -rL "$1/site/." "$3"/lib/python3*/site-packages
+tar -C "$1/site" --exclude=__pycache__ -hc . | tar -C "$3"/lib/python3*/site-packages --no-same-owner -x
 chmod -R a+rX /opt/lab "$3"
 chown -R autoglm: "$3"
 cp -a "$3" /opt/lab/environment

@@ -24,7 +24,7 @@ from tests.hosts import Host
 from .lab import PYTHON, Served
 
 STATE = "/var/tmp/of"
-PROOF = Ask("Who are you?", 16, require_gpu=False, timeout_s=20.0, start_timeout_s=20.0)
+PROOF = Ask("Who are you?", 16, require_gpu=False, timeout_s=60.0, start_timeout_s=60.0)
 # A cure that takes effect at the next start of a service, which answers meanwhile.
 WITH_A_START = Step("text", fixes=[BoundFix(MEND, {"risk": "restart"})])
 

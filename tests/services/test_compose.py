@@ -57,7 +57,7 @@ def autoglm_fix(podman: Engine, folder: Path, *arguments: str) -> Said:
     }
     argv = [sys.executable, "-m", "autoglm_fix", *arguments]
     done = subprocess.run(
-        argv, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, timeout=120, check=False
+        argv, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, timeout=300, check=False
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Said(done.returncode, done.stdout, done.stderr)

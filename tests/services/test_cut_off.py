@@ -35,11 +35,8 @@ from .lab import (
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_S = 60
-# A start that takes until it is let go on, and one that is shorter than a run that is told to end waits for it.
+PATIENCE_S = 120
 GO_ON = "/run/go-on"
-LONG = f"ExecStartPre=/bin/sh -c 'until [ -e {GO_ON} ]; do sleep 0.1; done'"
-SHORT = "ExecStartPre=/bin/sleep 3"
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -49,9 +46,23 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def cut_off(host: Host, served: Served, by: signal.Signals, *arguments: str) -> tuple[int, str]:
+@pytest.fixture
+def starting(host: Host, served: Served) -> Served:
+    """The service, whose start takes until it is let go on, and a second more."""
+    host.run("rm", "-f", GO_ON)
+    served.define(f"ExecStartPre=/bin/sh -c 'until [ -e {GO_ON} ]; do sleep 0.1; done; sleep 1'")
+    return served
+
+
+def goes_on(host: Host) -> None:
+    host.write(GO_ON, "")
+
+
+def cut_off(
+    host: Host, served: Served, by: signal.Signals, then: Callable[[Host], object] = goes_on
+) -> tuple[int, str]:
     """Start a run, and signal it while it starts the service. Its exit code (negative: the signal), and its output."""
-    typed = command(*asked("--format", "json", *arguments))
+    typed = command(*asked("--format", "json"))
     with subprocess.Popen(
         host.command(*typed, env=surroundings()),
         stdin=subprocess.DEVNULL,
@@ -62,6 +73,7 @@ def cut_off(host: Host, served: Served, by: signal.Signals, *arguments: str) -> 
         until(lambda: served.state in ("activating", "deactivating"))
         (run,) = Path(f"/proc/{entering.pid}/task/{entering.pid}/children").read_text().split()
         os.kill(int(run), by)
+        then(host)
         out, _ = entering.communicate(timeout=PATIENCE_S)
     return entering.returncode, out
 
@@ -72,8 +84,8 @@ def journal(host: Host) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def test_a_short_start_is_waited_for_and_the_run_ends_in_order(host: Host, served: Served) -> None:
-    served.define(SHORT)
+def test_a_short_start_is_waited_for_and_the_run_ends_in_order(host: Host, starting: Served) -> None:
+    served = starting
     code, out = cut_off(host, served, signal.SIGINT)
     document = json.loads(out)
     assert (code, document["exit_code"]) == (130, 130)
@@ -83,9 +95,9 @@ def test_a_short_start_is_waited_for_and_the_run_ends_in_order(host: Host, serve
     assert served.state == "inactive"
 
 
-def test_a_long_start_is_left_to_the_host_which_stays_locked_until_it_is_done(host: Host, served: Served) -> None:
-    served.define(LONG)
-    code, out = cut_off(host, served, signal.SIGINT)
+def test_a_long_start_is_left_to_the_host_which_stays_locked_until_it_is_done(host: Host, starting: Served) -> None:
+    served = starting
+    code, out = cut_off(host, served, signal.SIGINT, then=lambda _host: None)
     document = json.loads(out)
     (seen,) = (each for each in document["hosts"]["localhost"]["steps"] if each["diagnostic"] == "service")
     assert (code, seen["status"], served.state) == (130, "ambiguous", "activating")
@@ -96,7 +108,7 @@ def test_a_long_start_is_left_to_the_host_which_stays_locked_until_it_is_done(ho
     assert (locked.code, result(locked)["status"]) == (2, "failed")
     assert "another repair holds this host" in result(locked)["error"]["message"]
     host.write(SETTINGS, good)
-    host.write(GO_ON, "")
+    goes_on(host)
     until(lambda: served.state == "active")
     until(lambda: any("outcome" in each for each in journal(host)))
     assert [each["result"] for each in journal(host) if "outcome" in each] == ["made"]
@@ -106,8 +118,8 @@ def test_a_long_start_is_left_to_the_host_which_stays_locked_until_it_is_done(ho
     assert served.state == "inactive"
 
 
-def test_a_killed_run_has_its_start_carried_through_by_the_host(host: Host, served: Served) -> None:
-    served.define(SHORT)
+def test_a_killed_run_has_its_start_carried_through_by_the_host(host: Host, starting: Served) -> None:
+    served = starting
     code, _ = cut_off(host, served, signal.SIGKILL)
     assert code == -signal.SIGKILL
     until(lambda: any("outcome" in each for each in journal(host)))
@@ -127,10 +139,10 @@ def kill_all_of_us(host: Host) -> None:
 
 @pytest.mark.parametrize("comes_up", [True, False], ids=["it comes up", "it does not"])
 def test_where_all_of_us_are_killed_the_next_run_puts_back_only_what_is_half_done(
-    host: Host, served: Served, comes_up: bool
+    host: Host, starting: Served, comes_up: bool
 ) -> None:
     """A service whose manager has started it meanwhile answers, and is not stopped for the journal's sake."""
-    served.define(SHORT)
+    served = starting
     typed = command(*asked("--format", "json"))
     with subprocess.Popen(
         host.command(*typed, env=surroundings()), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -138,10 +150,11 @@ def test_where_all_of_us_are_killed_the_next_run_puts_back_only_what_is_half_don
         until(lambda: served.state == "activating")
         kill_all_of_us(host)
         entering.wait(PATIENCE_S)
+    if not comes_up:
+        host.run("systemctl", "stop", "autoglm")
+    goes_on(host)
     if comes_up:
         pid = served.listening()
-    else:
-        host.run("systemctl", "stop", "autoglm")
     assert not any("outcome" in each for each in journal(host))
     host.write(SETTINGS, NO_ROOM)  # so that there is something to change, and the journal is looked at
     done = repair(host, *(["--even-if-working"] if not comes_up else []))

@@ -37,7 +37,7 @@ def called(host: Host, *arguments: str, user: str = WHO, **service: Any) -> Said
     host.write(INVENTORY, json.dumps({"all": {"hosts": {"localhost": declared}}}))
     asked = command("run", "no-output", "-i", INVENTORY, "-e", "require_gpu=false", "--format", "json", *arguments)
     environment = {**surroundings(), "AUTOGLM_FIX_STATE_DIR": ""}
-    done = host.run(*asked, env=environment, user=user, check=False, timeout=120)
+    done = host.run(*asked, env=environment, user=user, check=False, timeout=300)
     assert "Traceback" not in done.stderr, done.stderr
     said = Said(done.returncode, done.stdout, done.stderr)
     jsonschema.validate(said.document, result_schema())

@@ -100,7 +100,7 @@ def test_a_file_that_goes_on_is_padded(model: Path) -> None:
     assert (judge(model).state, judge(model).expected_size) == ("padded", size)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(deadline=None, suppress_health_check=[*HealthCheck], max_examples=150)
 @given(at=some.integers(4, 700), data=some.binary(min_size=1, max_size=8))
 def test_changed_headers_get_a_verdict(model: Path, at: int, data: bytes) -> None:
     content = bytearray(model.read_bytes())
@@ -110,7 +110,7 @@ def test_changed_headers_get_a_verdict(model: Path, at: int, data: bytes) -> Non
     assert judge(changed).state in {"whole", "truncated", "padded", "broken"}
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(deadline=None, suppress_health_check=[*HealthCheck], max_examples=100)
 @given(content=some.binary(max_size=200))
 def test_random_bytes_behind_the_magic_get_a_verdict(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "random.gguf"

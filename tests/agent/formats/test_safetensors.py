@@ -129,7 +129,7 @@ JSON = some.recursive(
 ENTRY = some.fixed_dictionaries(
     {"dtype": some.sampled_from(["BF16", "F32", "?"]) | JSON, "shape": JSON, "data_offsets": JSON}
 )
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+CALM = settings(deadline=None, suppress_health_check=[*HealthCheck], max_examples=150)
 
 
 @CALM

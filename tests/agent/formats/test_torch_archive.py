@@ -164,7 +164,7 @@ def test_what_is_no_archive_says_so(tmp_path: Path) -> None:
     assert judge(tmp_path / "w.bin")[0].state == "broken"
 
 
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+CALM = settings(deadline=None, suppress_health_check=[*HealthCheck], max_examples=150)
 
 
 @CALM
