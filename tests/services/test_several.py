@@ -6,7 +6,7 @@ import pytest
 
 from tests.hosts import Host
 
-from .lab import FOLDER, NO_ROOM, SETTINGS, Served, changes, inventory, repair, result, step, undo
+from .lab import FOLDER, NO_ROOM, SETTINGS, Served, autoglm_fix, changes, inventory, repair, result, step, undo
 
 pytestmark = pytest.mark.slow
 
@@ -74,3 +74,20 @@ def test_one_that_answers_is_not_interrupted_for_the_other(host: Host, both: tup
     assert (done.code, states(result(done)["services"])) == (0, {"autoglm": "verified", "other": "verified"})
     assert (one.pid, one.starts, other.starts) == (pid, 1, 2)
     assert [each["code"] for each in step(done, "service", "autoglm")["declined"]] == ["run.held"]
+
+
+def test_what_another_answers_on_a_port_that_both_have_does_not_prove_one_that_failed(
+    host: Host, served: Served
+) -> None:
+    other = Served(host, "other", served.port)
+    other.define(command="/bin/false")
+    inventory(host, served.spec, other.spec)
+    served.start()
+    host.run("systemctl", "start", "other")
+    host.run("sh", "-c", "until systemctl is-failed -q other; do sleep 0.1; done")
+    told = ("verify", "-i", "/root/inventory.yml", "-e", "require_gpu=false", "--format", "json")
+    done = autoglm_fix(host, *told, "--service", "other")
+    (proof,) = done.document["hosts"]["localhost"]["proof"]
+    assert (done.code, proof["status"]) == (2, "failed")
+    assert proof["reason"].startswith("autoglm.service answers on that port")
+    assert autoglm_fix(host, *told, "--service", "autoglm").code == 0

@@ -85,6 +85,22 @@ def tree(roots: list[int]) -> list[int]:
     return sorted(found)
 
 
+def units_beside(pids: list[int], unit: str) -> list[str]:
+    """The systemd units that these processes are of, where each is of another one than ``unit``; else none."""
+    found = {_unit_of(pid) for pid in pids}
+    return [] if {"", unit} & found else sorted(found)
+
+
+def _unit_of(pid: int) -> str:
+    """The service of systemd that the process is in; empty where it is in none, as in a login or a container."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as source:
+            names = {line.rstrip("\n").rpartition("/")[2] for line in source}
+    except OSError:
+        return ""
+    return next((name for name in sorted(names) if name.endswith(".service")), "")
+
+
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 

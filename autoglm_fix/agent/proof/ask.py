@@ -13,7 +13,7 @@ from ..context import Context
 from ..endpoint import counters
 from ..endpoint.caller import Address, Caller, Trouble
 from ..endpoint.chat import Patience
-from ..endpoint.owner import device_nodes, is_local, owner_of
+from ..endpoint.owner import device_nodes, is_local, owner_of, units_beside
 from ..endpoint.talk import Talk, is_cut, named, new_nonce
 from ..reach import Reach, Who
 from ..unknown import CannotTell
@@ -87,7 +87,7 @@ def ask(
         talk = Talk(ctx, caller, evidence["model"], timeout_s, cold)
         _converse(talk, evidence, prompt, usual)
         asked["counted"] = talk.tokens
-        _look_again(caller, evidence)
+        _look_again(ctx, caller, evidence)
     return evidence
 
 
@@ -145,7 +145,7 @@ def _look(caller: Caller, evidence: dict[str, Any]) -> None:
     evidence["counters"] = {"before": counters.counters(caller), "after": {}}
 
 
-def _look_again(caller: Caller, evidence: dict[str, Any]) -> None:
+def _look_again(ctx: Context, caller: Caller, evidence: dict[str, Any]) -> None:
     before, until = evidence["counters"]["before"], time.monotonic() + _SETTLED_S
     while before:
         after = evidence["counters"]["after"] = counters.counters(caller)
@@ -157,9 +157,20 @@ def _look_again(caller: Caller, evidence: dict[str, Any]) -> None:
     if evidence["owner"]["local"]:
         # A worker may have been started by the first request.
         evidence["owner"].update(owner_of(caller.peer, caller.address.port))
+        _compare(ctx, evidence)
         evidence["owner"]["nodes"] = device_nodes(evidence["owner"]["tree"] + evidence["service"].get("pids", []))
         if evidence["nvml"]["before"].get("problem") != nvml.NO_ANSWER:
             evidence["nvml"]["after"] = nvml.snapshot()
+
+
+def _compare(ctx: Context, evidence: dict[str, Any]) -> None:
+    """Whose the processes are that listen, where the service's manager knows of none of its own."""
+    if evidence["service"].get("pids") or "state" not in evidence["service"]:
+        return
+    # It may have come up while it was asked.
+    service = evidence["service"] = manager(ctx)
+    if not service.get("pids"):
+        evidence["owner"]["others"] = units_beside(evidence["owner"]["pids"], service.get("unit", ""))
 
 
 def _model(ctx: Context) -> tuple[bool | None, int]:

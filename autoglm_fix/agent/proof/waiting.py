@@ -64,7 +64,7 @@ def wait(ctx: Context, caller: Caller, seconds: float) -> dict[str, Any]:
 def manager(ctx: Context) -> dict[str, Any]:
     """What the service's manager says now: ``state``, ``pid`` and ``pids``, how it ``ended``, the end of its ``log``.
 
-    Where it cannot tell there is its ``reason`` alone.
+    ``unit`` is what the manager calls it, with its whole name. Where it cannot tell there is its ``reason`` alone.
     """
     from ..facts.service import Service
 
@@ -75,6 +75,7 @@ def manager(ctx: Context) -> dict[str, Any]:
     return {
         "state": seen.state,
         "manager": seen.manager,
+        "unit": seen.defined.name if seen.defined else "",
         "pid": seen.running.pid if seen.running else None,
         "pids": seen.running.pids if seen.running else [],
         "ended": vars(seen.ended) if seen.ended else None,

@@ -11,6 +11,10 @@ from .said import of_text
 NAME = "endpoint"
 # Programs that hand requests on, as they call themselves in an answer's head.
 _FRONTS = ("nginx", "haproxy", "envoy", "traefik", "caddy", "apache", "cloudflare", "squid", "openresty", "litellm")
+# Whose processes are in a unit of systemd's, or in none: what these say of theirs can be held against the listener's.
+_KNOWN_BY = ("systemd", "docker", "compose")
+_DOWN = ("failed", "restarting")
+_SILENT = ("stopped", "absent")
 # A limit of one token that was kept: some count the end of the answer, too.
 _ONE = 3
 
@@ -18,6 +22,9 @@ _ONE = 3
 def judge_reached(evidence: Evidence) -> Claim:
     """Pass: whole answers, streamed and not, of the model asked for, by whom this host says, counted by its engine."""
     facts = _facts(evidence)
+    another = _of_owner(evidence)
+    if another is not None:
+        return another.claim(NAME, facts)
     heard = [evidence[name] for name in ("canary", "main", "plain") if evidence[name]]
     for each in heard:
         problem = of_transport(each, evidence)
@@ -77,6 +84,19 @@ def _facts(evidence: Evidence) -> dict[str, Any]:
         "tokens": evidence["asked"]["counted"],
         "waited_s": rounded(evidence["waited"]["seconds"]),
     }
+
+
+def _of_owner(evidence: Evidence) -> Problem | None:
+    """Another service listens, while this one runs nowhere.
+
+    One that is stopped, or that its manager does not know, may have been started in a way that nobody declared.
+    """
+    owner, service = evidence["owner"] or {}, evidence["service"] or {}
+    units, state = owner.get("others"), service.get("state")
+    if not units or owner.get("front") or service.get("manager") not in _KNOWN_BY or state not in (*_DOWN, *_SILENT):
+        return None
+    values = {"units": units, "state": state, "pids": owner["pids"]}
+    return Problem("endpoint.of-another", "none", ("service",), values, "fail" if state in _DOWN else "unproved")
 
 
 def _of_streaming(evidence: Evidence) -> Problem | None:
