@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autoglm_fix.agent.changes import Change
@@ -10,10 +11,12 @@ from autoglm_fix.fixes import Declined
 
 from .draining import Draining
 from .holding import Hold
-from .restarts import in_vain, place_of, start_of, without_starts
+from .look import Look
+from .restarts import in_vain, is_restart, needs_start, place_of, start_of, without_starts
+from .results import ChangeRecord
 from .session import Session
-from .slot import Slot
-from .slot_gates import previewed, without_a_drain
+from .slot import Slot, makeable
+from .slot_gates import may_interrupt, previewed, without_a_drain
 
 if TYPE_CHECKING:
     from autoglm_fix.agent.facts.service import Service
@@ -57,8 +60,38 @@ def preview(
             slot.start = record
         else:
             slot.records.append(record)
+    if any(record.problem for slot in open_slots for record in slot.records):
+        _leave_out_starts(open_slots, service, came_up, drained=left_by is not None)
     for slot in slots:
         without_a_drain(slot)
+
+
+def _leave_out_starts(slots: Sequence[Slot], service: Service | None, came_up: bool | None, *, drained: bool) -> None:
+    """Plan no start for what the host says cannot be made, and none that would be in vain without it.
+
+    Nor is a service drained for it, or undrained where it is not ``drained`` already.
+    """
+    vain = in_vain([replace(slot, now=_without_hindered(slot)) for slot in slots], service, came_up)
+    needed = any(needs_start(makeable(slot), service) for slot in slots)
+    for slot in slots:
+        if vain is not None:
+            slot.now = without_starts(slot.now, vain)
+            slot.records = [record for record in slot.records if not is_restart(record)]
+        if isinstance(slot.start, ChangeRecord) and (vain is not None or not needed):
+            slot.start = vain
+    if not drained and not any(map(may_interrupt, slots)):
+        for slot in slots:
+            slot.drains = []
+
+
+def _without_hindered(slot: Slot) -> Look:
+    """How a step looks without the fixes of which a change cannot be made."""
+    hindered = {(record.kind, record.target) for record in slot.records if record.problem}
+    plan = [
+        replace(each, changes=()) if any((change.kind, change.path) in hindered for change in each.changes) else each
+        for each in slot.now.plan
+    ]
+    return replace(slot.now, plan=tuple(plan))
 
 
 def _announce(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.hosts import Host
@@ -86,3 +88,25 @@ def test_one_that_dies_while_it_loads_fails_its_proof_at_once_with_its_last_word
     assert judged["symptom"] == "crashed"
     assert "ended instead of becoming ready" in judged["reason"]
     assert result(done)["duration_s"] < 300  # of the 1800 that it would have
+
+
+@pytest.fixture
+def read_only(host: Host) -> Iterator[None]:
+    """The models' folder is a mount that takes no changes, and the model is elsewhere."""
+    host.run("mkdir", "-p", "/srv/disk2")
+    host.run("mv", FOLDER, DISK2)
+    host.run("mount", "--bind", "/srv/models", "/srv/models")
+    host.run("mount", "-o", "remount,bind,ro", "/srv/models")
+    yield
+    host.run("umount", "/srv/models")
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_none_is_planned_for_what_the_host_says_cannot_be_made(
+    host: Host, served: Served, read_only: None, dry_run: bool
+) -> None:
+    done = play(host, playbook(host, *LINK_AND_START), *["--dry-run"][: int(dry_run)])
+    assert [(kind, made) for _, kind, made in changes(done)] == [("link", False)]
+    assert step(done, "service")["status"] == "unfixed"
+    assert [each["code"] for each in step(done, "service")["declined"]] == ["run.in-vain"]
+    assert (done.code, served.starts) == (2, 0)
