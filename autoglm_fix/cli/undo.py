@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("-n", "--dry-run", "-C", "--check", "dry_run", is_flag=True, help="Only show what would come back.")
 @click.option("--force", is_flag=True, help="Also where a file was edited since.")
 @options.yes_option
+@options.limit_option
 @options.inventory_option
 @options.forks_option
 @reaching.host_options
@@ -35,6 +36,7 @@ def command(
     dry_run: bool,
     force: bool,
     yes: bool,
+    limit: str | None,
     inventories: tuple[str, ...],
     lang: str | None,
     **given: Any,
@@ -42,7 +44,8 @@ def command(
     """Bring back what RUN changed; without RUN, the newest run that changed something.
 
     A host where one of the files was edited since refuses, and nothing there is touched, unless
-    --force is given; the others are brought back. Hosts are reached as RUN reached them. No record keeps
+    --force is given; the others are brought back. With --limit only those of RUN's hosts are; the same
+    command without it does the rest later. Hosts are reached as RUN reached them. No record keeps
     a password: where it had some, give them again, with -K, -k, or the inventory (-i) that holds them.
     """
     from autoglm_fix.authored.problems import BadInput
@@ -66,6 +69,12 @@ def command(
         click.echo(say, err=True)
         return options.BAD_INPUT if run else 0
     concerned = _concerned(record)
+    try:
+        chosen = _within(limit, list(concerned))
+    except BadInput as err:
+        options.fail_on_bad_input(err, as_json=False)
+    whole = len(chosen) == len(concerned)
+    concerned = {host: concerned[host] for host in chosen}
     routes = {host: Route.from_dict(route) for host, route in concerned.items()}
     said = reaching.taken(given, telling=False)
     try:
@@ -84,7 +93,22 @@ def command(
             for host, route in routes.items()
         }
         undo = Undo(record.run, new_run_id(), options.who(), hosts, lambda _event: None, given["forks"], stop)
-        return _bring_back(undo, record, records, _Telling(words, secrets), dry_run=dry_run, force=force, yes=yes)
+        return _bring_back(
+            undo, record, records if whole else None, _Telling(words, secrets), dry_run=dry_run, force=force, yes=yes
+        )
+
+
+def _within(limit: str | None, hosts: list[str]) -> list[str]:
+    """Those of the run's hosts that the limit names. Raises BadInput."""
+    if limit is None:
+        return hosts
+    from autoglm_fix.authored.problems import Position
+    from autoglm_fix.inventory.pattern import select
+
+    from .failed import within
+
+    (chosen,) = select(hosts, {}, [("all", Position("hosts"))], within(limit))
+    return chosen
 
 
 def _concerned(record: Record) -> dict[str, Mapping[str, Any]]:
@@ -101,9 +125,12 @@ def _may_have_changed(host: Mapping[str, Any]) -> bool:
 
 
 def _bring_back(
-    undo: Undo, record: Record, records: Records, tell: _Telling, *, dry_run: bool, force: bool, yes: bool
+    undo: Undo, record: Record, records: Records | None, tell: _Telling, *, dry_run: bool, force: bool, yes: bool
 ) -> int:
-    """Show what would come back, ask, and bring it back where that can be done; the exit code."""
+    """Show what would come back, ask, and bring it back where that can be done; the exit code.
+
+    ``records`` are told once nothing of the run is left; None where only part of its hosts was asked for.
+    """
     preview = undo.preview()
     if undo.stop.is_set():
         raise KeyboardInterrupt
@@ -115,8 +142,8 @@ def _bring_back(
     if dry_run or not ready:
         if not dry_run and any(each.state == "refused" for host in preview for each in host.restored):
             click.echo(tell.words.say("undo.refused-all"))
-        if not dry_run and record.document is None and all(host.ok for host in preview):
-            # A run that was killed before it changed anything would else be the newest one for ever.
+        if records and not dry_run and all(host.ok for host in preview):
+            # One that was killed before it changed anything, or is undone host by host, would be the newest for ever.
             records.mark_undone(record.run, {"by": undo.run_id, "who": undo.who})
         return _code(preview, undo)
     if asking and not options.ask(tell.words.say("undo.question")):
@@ -125,9 +152,9 @@ def _bring_back(
     tell.show(record.run, done)
     every = [*done, *(host for host in preview if host not in ready)]
     left = [host.host for host in every if not host.ok]
-    if not left:
+    if records and not left:
         records.mark_undone(record.run, {"by": undo.run_id, "who": undo.who})
-    elif len(every) > 1:
+    elif left and len(every) > 1:
         click.echo(tell.words.say("undo.left", hosts=tell.words.hosts(left)))
     return _code(every, undo)
 

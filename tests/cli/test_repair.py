@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,34 @@ def test_undo_brings_every_byte_back(tmp_path: Path, good: Path, broken: Path) -
     assert autoglm_fix("undo", "--yes").code == 0
     assert tree(tmp_path) == before
     assert "No run made from here changed anything" in autoglm_fix("undo").err
+
+
+@pytest.mark.parametrize("rest", [(), ("-l", "gpu01")])
+def test_one_host_of_a_run_is_brought_back_and_the_others_later(
+    tmp_path: Path, good: Path, rest: tuple[str, ...]
+) -> None:
+    hosts: dict[str, Any] = {}
+    for name in ("gpu01", "gpu02"):
+        model = shards.model(tmp_path / name / "name")
+        truncate(model / shards.shard_name(2))
+        service = {"python": sys.executable, "model": str(model)}
+        state = str(tmp_path / f"{name}-state")
+        hosts[name] = {"ansible_connection": "local", "autoglm_fix_state_dir": state, "service": service}
+    (tmp_path / "two.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
+    before = {name: tree(tmp_path / name) for name in hosts}
+    assert autoglm_fix(*run(tmp_path / "two.yml", good)).code == 0
+    mended = tree(tmp_path / "gpu01")
+    unknown = autoglm_fix("undo", "--yes", "-l", "gpu03")
+    assert (unknown.code, "gpu03" in unknown.err) == (4, True)
+    one = autoglm_fix("undo", "--yes", "-l", "gpu02")
+    assert (one.code, "gpu01" in one.out) == (0, False)
+    assert (tree(tmp_path / "gpu01"), tree(tmp_path / "gpu02")) == (mended, before["gpu02"])
+    assert "undone" not in autoglm_fix("history").out
+    other = autoglm_fix("undo", "--yes", *rest)
+    assert (other.code, tree(tmp_path / "gpu01")) == (0, before["gpu01"])
+    # Whoever asks for all of it is told that nothing is left, and it is the newest no more.
+    assert autoglm_fix("undo", "--yes").code == 0 if rest else "undone" in autoglm_fix("history").out
+    assert "No run made from here changed anything" in autoglm_fix("undo", "--yes").err
 
 
 def test_undo_refuses_what_was_edited_since_and_says_so(tmp_path: Path, good: Path, broken: Path) -> None:
