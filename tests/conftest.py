@@ -17,7 +17,7 @@ from tests.leaks import held, left_since
 def pytest_configure() -> None:
     """Generated tests are the same everywhere, and have the time that they take; what is ignored stays ignored in every
     child: a suite in the background hears, and heeds no more than before."""
-    settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
+    settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("same")
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
